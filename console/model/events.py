@@ -1,0 +1,105 @@
+"""Events, findings, alerts and check results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from console.model.levels import Level, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at a site at one time."""
+
+    at: float
+    site: str
+    path: str
+    kind: str
+    severity: Severity
+    text: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a detector says of one object now; `key` is the object's identity, `path` its address."""
+
+    detector: str
+    fault: str
+    site: str
+    level: Level
+    key: str
+    path: str
+    severity: Severity
+    text: str
+    evidence: tuple[str, ...] = ()
+    since: float = 0.0
+
+
+class AlertState(StrEnum):
+    """The life of an alert."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A finding (or several of one cause) with a life."""
+
+    id: str
+    state: AlertState
+    severity: Severity
+    title: str
+    site: str
+    path: str
+    since: float
+    findings: tuple[Finding, ...] = ()
+    jobs: tuple[str, ...] = ()
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """A check of the fleet: rows of `level` that satisfy `where`; `warning` or `critical` of them or more is bad.
+
+    `for_s` is how long the condition must hold before the state changes; `file` and `line` say where it was written.
+    """
+
+    name: str
+    where: str
+    level: Level = Level.GPU
+    warning: int | None = None
+    critical: int | None = None
+    for_s: float = 0.0
+    title: str = ""
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The state of one check: how many rows match, how many could not be judged, and the first few by address.
+
+    `since` is when the state last changed; `pending` is the worse state that has not lasted `for_s` yet.
+    `by_site` holds (site, matches, unknown) for each site.
+    """
+
+    name: str
+    severity: Severity
+    matches: int
+    unknown: int
+    expected: int
+    since: float
+    paths: tuple[str, ...]
+    text: str
+    level: Level = Level.GPU
+    warning: int | None = None
+    critical: int | None = None
+    pending: Severity | None = None
+    jobs: tuple[str, ...] = ()
+    by_site: tuple[tuple[str, int, int], ...] = ()

@@ -1,0 +1,145 @@
+"""What a source yields: parts that carry their own keys, so that no source needs to know the topology.
+
+A source does I/O on the loop thread and returns a Reading at once; `decode()` runs on the compute thread and yields
+parts, returning to its caller often (no step longer than 10 ms) so that the interpreter lock is never held for long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from console.model.columns import Times, Values
+    from console.model.events import Event
+    from console.model.jobs import Job
+    from console.model.topology import SiteTopology
+
+
+@dataclass(frozen=True, eq=False)
+class GpuKeys:
+    """The series of a body, in their order: node name as that voice spells it, GPU index (-1 unknown), UUID.
+
+    A source keeps the same object while the order of the series stays the same: the join is cached by identity.
+    """
+
+    nodes: tuple[str, ...]
+    slots: NDArray[np.int16]
+    uuid_high: NDArray[np.uint64]
+    uuid_low: NDArray[np.uint64]
+    models: tuple[str, ...] = ()
+    labels: tuple[dict[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+
+@dataclass(frozen=True, eq=False)
+class NamedKeys:
+    """Rows named by text at one level (`node`, `rack`, `hall`, `site`) or domain kind (`cdu`)."""
+
+    level: str
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class InOrder:
+    """Rows in the order of the site's topology of this version: no join needed."""
+
+    level: str
+    version: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+
+Keys = GpuKeys | NamedKeys | InOrder
+
+
+@dataclass(frozen=True, eq=False)
+class TopologyPart:
+    """The site's topology, from a voice that knows all of it (emulator, site API, inventory)."""
+
+    topology: SiteTopology
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnPart:
+    """Values of one metric for some keys; NaN is missing. `full` says that keys not named are missing now."""
+
+    metric: str
+    keys: Keys
+    values: Values
+    at: Times
+    full: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class AggregatePart:
+    """Aggregates that the site's store computed (recording rules, `avg by`), for levels above the GPU.
+
+    `field` is an aggregate's field name (`temp_c_max`); `count` is how many series reported, NaN where not told.
+    """
+
+    field: str
+    keys: NamedKeys
+    values: Values
+    at: Times
+    count: Values | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class JobsPart:
+    """All jobs of a scheduler. `placement` names each running job's GPUs: by InOrder index array, or by node names."""
+
+    jobs: tuple[Job, ...]
+    gpu_job: NDArray[np.int32] | None = None
+    node_lists: tuple[tuple[str, ...], ...] = ()
+    version: int = 0
+    at: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class EventsPart:
+    """New events since the last reading."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RawPart:
+    """The untouched record of a voice about one object, for the `d` key."""
+
+    path: str
+    text: str
+
+
+Part = TopologyPart | ColumnPart | AggregatePart | JobsPart | EventsPart | RawPart
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One read of one source.
+
+    `received_at` is our clock; `cadence_s` is what the data itself says of its own cadence (0: not known yet);
+    `warnings` are partial-response notes of the server, shown as they are (made safe); `clock_skew_s` is server minus
+    us where it can be told.
+    """
+
+    received_at: float
+    decode: Callable[[], Iterator[Part]]
+    body_bytes: int = 0
+    requests: int = 1
+    cadence_s: float = 0.0
+    clock_skew_s: float | None = None
+    warnings: tuple[str, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,161 @@
+"""Frame and snapshot: the merged state, immutable and numbered; whoever holds one may keep it for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.model.metrics import MetricTable, RollUp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from console.model.columns import Column, Values
+    from console.model.events import Alert, CheckResult, Event, Finding
+    from console.model.jobs import Jobs
+    from console.model.levels import Level
+    from console.model.topology import SiteTopology
+
+
+class SourceState(StrEnum):
+    """The life of one source."""
+
+    STARTING = "starting"
+    OK = "ok"
+    SLOW = "slow"
+    FAILING = "failing"
+    STALE = "stale"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What we know of one endpoint. Times are UTC epoch seconds, 0 is never. `url` never carries a secret."""
+
+    site: str
+    name: str
+    kind: str
+    url: str
+    state: SourceState
+    since: float
+    cadence_s: float
+    stale_after_s: float
+    last_ok_at: float = 0.0
+    data_at: float = 0.0
+    last_error: str = ""
+    failures: int = 0
+    next_try_at: float = 0.0
+    retry_after_s: float | None = None
+    latency_p50_s: float = 0.0
+    latency_p99_s: float = 0.0
+    body_bytes: int = 0
+    requests: int = 0
+    budget_rps: float = 0.0
+    budget_bps: float = 0.0
+    dropped: int = 0
+    clock_skew_s: float | None = None
+    warnings: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class RollUps:
+    """One metric at every level above its own: float32 arrays by level; NaN where nothing reported.
+
+    `counts` int32 is how many lower values are in each; sums and maxima leave missing and stale values out.
+    """
+
+    metric: str
+    counts: Mapping[Level, NDArray[np.int32]]
+    sums: Mapping[Level, NDArray[np.float32]]
+    maxima: Mapping[Level, NDArray[np.float32]]
+
+    def get(self, level: Level, how: RollUp) -> NDArray[np.float32]:
+        """Return float32[count(level)] of one roll-up."""
+        if how is RollUp.MAX:
+            return self.maxima[level]
+        if how is RollUp.MEAN:
+            counts = self.counts[level]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return (self.sums[level] / counts).astype(np.float32, copy=False)
+        return self.sums[level]
+
+
+@dataclass(frozen=True, eq=False)
+class Unjoined:
+    """Names that a voice used and that lead to no node: listed, never dropped."""
+
+    source: str
+    names: tuple[str, ...]
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class SiteFrame:
+    """One site's merged columns and roll-ups.
+
+    `columns` by metric name (each in topology order of the metric's level); `reporting` bool[gpus] is whether a GPU
+    has any current value; `rollups` by metric name; `stale` is true when every telemetry source of the site is stale:
+    its numbers then leave every total. `data_at` is the newest sample time.
+    """
+
+    topology: SiteTopology
+    columns: Mapping[str, Column]
+    rollups: Mapping[str, RollUps]
+    reporting: NDArray[np.bool_]
+    jobs: Jobs
+    events: tuple[Event, ...]
+    data_at: float
+    stale: bool
+    environment: str = ""
+    unjoined: tuple[Unjoined, ...] = ()
+    raw: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def site(self) -> str:
+        """The site's name."""
+        return self.topology.site
+
+    def values(self, metric: str, now: float) -> Values | None:
+        """Return a metric's current values at its own level, None where no source offers it."""
+        column = self.columns.get(metric)
+        return None if column is None else column.current(now)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """All sites at one time (`at`, UTC epoch seconds): what detectors see."""
+
+    at: float
+    fleet: str
+    metrics: MetricTable
+    sites: tuple[SiteFrame, ...]
+
+    def site(self, name: str) -> SiteFrame | None:
+        """Return a site by name."""
+        return next((site for site in self.sites if site.site == name), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The published state, numbered; `seq` grows by one each time. Identity, not equality, compares snapshots."""
+
+    seq: int
+    frame: Frame
+    environment: str = ""
+    findings: tuple[Finding, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
+    notices: tuple[str, ...] = ()
+    loading: bool = False
+
+    @property
+    def at(self) -> float:
+        """When this state was merged, UTC epoch seconds."""
+        return self.frame.at
