@@ -1,0 +1,127 @@
+"""The merged state of the fleet: mergers, history, checks and detectors; owned by the compute thread alone."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from console.core.checks import CheckBook
+from console.core.history import HistoryRings
+from console.core.inventory import empty_topology
+from console.core.merge import SiteMerger
+from console.model.snapshot import Frame, SiteFrame, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from console.engine.detectors import DetectorHost
+    from console.engine.journal import Journal
+    from console.engine.record import SourceRecord
+    from console.engine.setup import SessionConfig, SiteSetup
+    from console.model.columns import Values
+    from console.model.events import CheckResult
+    from console.model.reading import Part, Reading
+    from console.model.views import HistoryRef
+
+log = logging.getLogger("console.engine")
+Result = TypeVar("Result")
+
+
+class FleetState:
+    """Merges parts and makes snapshots, one short step after the other."""
+
+    def __init__(
+        self, config: SessionConfig, records: Sequence[SourceRecord], detectors: DetectorHost, journal: Journal
+    ) -> None:
+        self._config = config
+        self._records = records
+        self._detectors = detectors
+        self._journal = journal
+        self._mergers = {site.name: _merger(site, config) for site in config.sites}
+        self._frames: dict[str, SiteFrame] = {}
+        self._versions: dict[str, int] = {}
+        self._checkbook = CheckBook(config.checks, config.metrics)
+        self._checks: tuple[CheckResult, ...] = ()
+        self._faults: dict[str, str] = {}
+        self._seq = 0
+        self.history = HistoryRings(config.metrics)
+
+    def apply(self, record: SourceRecord, reading: Reading, part: Part) -> None:
+        """Merge one part of a reading."""
+        merger = self._mergers[record.site]
+        merger.apply(
+            part,
+            source=record.setup.name,
+            stale_after_s=record.stale_after_s,
+            received_at=reading.received_at,
+        )
+
+    def tick(self, extra_notices: Callable[[], tuple[str, ...]]) -> Iterator[Snapshot | None]:
+        """Yield None after each step, and at last the new snapshot."""
+        now = self._config.clock.time()
+        for name in self._mergers:
+            self._merge_site(name, now)
+            yield None
+        sites = tuple(self._frames[name] for name in self._mergers if name in self._frames)
+        frame = Frame(now, self._config.fleet, self._config.metrics, sites)
+        self._guard("history", lambda: self.history.append(frame), None)
+        yield None
+        self._checks = self._guard("checks", lambda: self._checkbook.update(frame, now), self._checks)
+        yield None
+        self._guard("detectors", lambda: self._detectors.offer(frame), None)
+        yield self._snapshot(frame, extra_notices())
+
+    def series(self, ref: HistoryRef) -> tuple[NDArray[np.float64], Values]:
+        """Return the times and values of one field of one object."""
+        return self.history.get(ref.path, ref.field, ref.span_s)
+
+    def _merge_site(self, name: str, now: float) -> None:
+        stale = frozenset(r.setup.name for r in self._records if r.site == name and r.is_stale(now))
+        merger, last = self._mergers[name], self._frames.get(name)
+        merged = self._guard(f"site {name}", lambda: merger.frame(now, stale), last)
+        if merged is None:
+            return
+        self._frames[name] = merged
+        version = merged.topology.version
+        if self._versions.setdefault(name, version) != version:
+            self._versions[name] = version
+            self._journal.write({"event": "topology_changed", "site": name, "version": version})
+
+    def _guard(self, what: str, function: Callable[[], Result], fallback: Result) -> Result:
+        """Return the function's result; a fault in one stage is said once and leaves the others running."""
+        try:
+            result = function()
+        except Exception as error:
+            if what not in self._faults:
+                log.exception("%s: internal fault", what)
+            self._faults[what] = f"{what}: internal fault: {type(error).__name__}"
+            return fallback
+        self._faults.pop(what, None)
+        return result
+
+    def _snapshot(self, frame: Frame, extra_notices: tuple[str, ...]) -> Snapshot:
+        self._seq += 1
+        has_data = any(site.data_at for site in frame.sites)
+        return Snapshot(
+            seq=self._seq,
+            frame=frame,
+            environment=self._config.environment,
+            findings=self._detectors.findings,
+            checks=self._checks,
+            sources=tuple(record.status(frame.at) for record in self._records),
+            notices=(*self._faults.values(), *self._detectors.complaints, *extra_notices),
+            loading=not has_data and not all(record.spoke for record in self._records),
+        )
+
+
+def _merger(site: SiteSetup, config: SessionConfig) -> SiteMerger:
+    topology = site.topology or empty_topology(site.name)
+    return SiteMerger(topology, config.metrics, layout=site.layout, environment=site.environment)
+
+
+def empty_snapshot(config: SessionConfig) -> Snapshot:
+    """Return what stands for the fleet before its first snapshot."""
+    return Snapshot(0, Frame(config.clock.time(), config.fleet, config.metrics, ()), config.environment, loading=True)

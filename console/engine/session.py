@@ -1,0 +1,242 @@
+"""The session: the one facade that the screen and the commands talk to."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from console.engine.compute import Compute
+from console.engine.detectors import DetectorHost
+from console.engine.fleet_state import FleetState, empty_snapshot
+from console.engine.journal import Journal
+from console.engine.mailbox import MailboxFull
+from console.engine.publish import Publisher
+from console.engine.reading_desk import ReadingDesk
+from console.engine.record import SourceRecord
+from console.engine.views import ViewService, settle
+from console.engine.worker import PluginWorker
+from console.model.errors import NoDataError
+from console.model.views import HistoryRef, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from console.core.query import Rows
+    from console.engine.setup import SessionConfig
+    from console.model.levels import Level
+    from console.model.place import Place, Size
+    from console.model.snapshot import Snapshot
+    from console.model.views import View
+
+JOURNAL_SHARE_S = 0.4
+
+log = logging.getLogger("console.engine")
+Result = TypeVar("Result")
+
+
+class Session:
+    """Reads the sources, merges, publishes; every method may be called from any thread and returns at once.
+
+    `wait` alone blocks, for as long as it is told. Futures raise ConsoleError, or are cancelled when a newer request
+    of the same requester took their place.
+    """
+
+    def __init__(self, config: SessionConfig) -> None:
+        self.config = config
+        self._state_lock = threading.Lock()
+        self._started = False
+        self._closed = False
+        self._disabled: dict[str, str] = {}
+        self._pending: set[Future[Any]] = set()
+        self._publisher = Publisher()
+        self._journal = Journal(config.journal_path, config.clock)
+        self._records = [
+            SourceRecord(site.name, source, config.clock, self._journal.write)
+            for site in config.sites
+            for source in site.sources
+        ]
+        self._view_worker = PluginWorker("gigadeck-views", config.plugin_limit_s, config.clock, self._disable)
+        self._detector_worker = PluginWorker("gigadeck-detectors", config.plugin_limit_s, config.clock, self._disable)
+        self._detectors = DetectorHost(config.detectors, self._detector_worker, lambda job: self._compute.post(job))
+        self._state = FleetState(config, self._records, self._detectors, self._journal)
+        self._desk = ReadingDesk(config, self._records, self._state, self._watch)
+        self._compute = Compute(
+            self._desk,
+            lambda: self._state.tick(self._notices),
+            self._publisher.publish,
+            period_s=1.0 / config.snapshot_hz,
+            clock=config.clock,
+        )
+        self._desk.connect(self._compute)
+        self._views = ViewService(
+            config.panels,
+            self._view_worker,
+            latest=lambda: self._publisher.latest or empty_snapshot(config),
+            post=self._compute.post,
+            look_up=self._state.series,
+        )
+
+    def start(self) -> None:
+        """Start the threads; a second call, or one after close(), does nothing."""
+        with self._state_lock:
+            if self._started or self._closed:
+                return
+            self._started = True
+        self._journal.start()
+        self._journal.write({"event": "started", "fleet": self.config.fleet})
+        self._view_worker.start()
+        self._detector_worker.start()
+        self._compute.start()
+        self._desk.start()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop everything within `timeout_s`, whatever hangs; never raises, and a second call does nothing."""
+        with self._state_lock:
+            if self._closed:
+                return
+            self._closed = True
+        deadline = time.monotonic() + timeout_s
+        try:
+            self._stop()
+            if self._started:
+                self._join(deadline)
+        except Exception:  # closing is the last thing a program does: nothing may stop it
+            log.exception("a fault while closing")
+
+    def latest(self) -> Snapshot | None:
+        """Return the newest snapshot, None before the first."""
+        return self._publisher.latest
+
+    def subscribe(self, callback: Callable[[Snapshot], object]) -> Callable[[], None]:
+        """Call back with each snapshot, on the compute thread (return at once!); return what ends it."""
+        return self._publisher.subscribe(callback)
+
+    def wait(self, predicate: Callable[[Snapshot], bool], timeout_s: float) -> Snapshot:
+        """Return the first snapshot that satisfies `predicate`; raises NoDataError."""
+        return self._publisher.wait(predicate, timeout_s)
+
+    def view(
+        self, panel_id: str, place: Place, size: Size, *, requester: str = "", snapshot: Snapshot | None = None
+    ) -> Future[View]:
+        """Return a panel's view of the newest snapshot (or of `snapshot`: a frozen screen), history filled in.
+
+        The newest request of a `requester` (the panel's id, if not given) takes the place of one that still waits.
+        """
+        return self._kept(self._views.request(panel_id, place, size, requester=requester, snapshot=snapshot))
+
+    def history(self, path: str, field: str, span_s: float) -> Future[Series]:
+        """Return one field of one object over the last `span_s` seconds: a copy, empty where nothing is kept."""
+
+        def read() -> Series:
+            at, values = self._state.series(HistoryRef(path, field, span_s))
+            return Series(field, at, values)
+
+        return self.run(read)
+
+    def query(self, level: Level, **arguments: Any) -> Future[Rows]:
+        """Return rows of the newest snapshot; the arguments are those of `core.query.select`."""
+        from console.core.query import select
+
+        return self.run(lambda: select(self._required(), level, **arguments))
+
+    def run(self, function: Callable[[], Result], *, key: Hashable = None) -> Future[Result]:
+        """Run a short function on the compute thread; one that still waits under the same `key` is cancelled for it."""
+        future: Future[Result] = Future()
+        job = _Job(function, future)
+        if self._closed:
+            settle(future, error=NoDataError("the session is closed"))
+            return future
+        try:
+            replaced = self._compute.submit(job if key is None else key, job)
+        except MailboxFull:
+            settle(future, error=NoDataError("the engine is busy: too many requests are waiting"))
+            return future
+        if isinstance(replaced, _Job):
+            replaced.future.cancel()
+        return self._kept(future)
+
+    def refresh(self, site: str = "", source: str = "") -> None:
+        """Read the matching sources (empty: all) now, but for those whose server asked us to wait."""
+        self._desk.refresh(site, source)
+
+    def focus(self, path: str) -> None:
+        """Tell the sources that can where the user looks, and keep the history of the GPUs there."""
+        self._desk.focus(path)
+        if path:
+            self.run(lambda: self._state.history.watch(path), key="focus")
+
+    def statistics(self) -> dict[str, dict[str, float]]:
+        """Return the engine's own health by part: lag, queues, times, what was dropped."""
+        return {
+            "loop": self._desk.statistics(),
+            "compute": self._compute.statistics(),
+            "views": self._view_worker.statistics(),
+            "detectors": {**self._detector_worker.statistics(), "skipped": self._detectors.skipped},
+            "journal": {"dropped": self._journal.dropped},
+            "history": {"memory_bytes": self._state.history.memory_bytes},
+        }
+
+    def _required(self) -> Snapshot:
+        latest = self._publisher.latest
+        if latest is None:
+            raise NoDataError("there is no data yet")
+        return latest
+
+    def _kept(self, future: Future[Result]) -> Future[Result]:
+        """Remember a future until it is done, so that closing can end it."""
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        if self._closed:
+            settle(future, error=NoDataError("the session is closed"))
+        return future
+
+    def _watch(self) -> None:
+        self._view_worker.check()
+        self._detector_worker.check()
+
+    def _disable(self, owner: str, reason: str) -> None:
+        self._disabled[owner] = reason
+        for plugin in (self.config.panels.get(owner), self.config.detectors.get(owner)):
+            disable = getattr(plugin, "disable", None)
+            if disable is not None:
+                disable(reason)
+        self._journal.write({"event": "plugin_disabled", "plugin": owner, "reason": reason})
+
+    def _notices(self) -> tuple[str, ...]:
+        disabled = (f"{owner}: {reason}" for owner, reason in list(self._disabled.items()))
+        return (*disabled, *([self._journal.broken] if self._journal.broken else []))
+
+    def _stop(self) -> None:
+        self._publisher.close()
+        self._desk.stop()
+        self._compute.stop()
+        self._view_worker.close()
+        self._detector_worker.close()
+        for future in list(self._pending):
+            settle(future, error=NoDataError("the session is closed"))
+
+    def _join(self, deadline: float) -> None:
+        self._journal.write({"event": "stopped"})
+        for part in (self._compute, self._desk, self._view_worker, self._detector_worker):
+            if not part.join(max(0.0, deadline - JOURNAL_SHARE_S - time.monotonic())):
+                log.warning("%s did not stop in time and is left behind", type(part).__name__)
+        self._journal.close(max(0.1, deadline - time.monotonic()))
+
+
+class _Job:
+    """A function on its way to the compute thread, with the future that waits for it."""
+
+    def __init__(self, function: Callable[[], Any], future: Future[Any]) -> None:
+        self.function = function
+        self.future = future
+
+    def __call__(self) -> None:
+        if self.future.done():
+            return
+        try:
+            settle(self.future, result=self.function())
+        except Exception as error:
+            settle(self.future, error=error)

@@ -1,0 +1,67 @@
+"""What a session is built from: plain values that the wiring fills in."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from console.engine.clock import Sleep, SystemClock
+from console.model.builtin_metrics import BUILTIN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from console.core.layout import Layout
+    from console.model.events import CheckSpec
+    from console.model.metrics import MetricTable
+    from console.model.ports import Clock, Detector, Panel, Source
+    from console.model.topology import SiteTopology
+
+DEFAULT_CADENCE_S = 15.0
+DEFAULT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class SourceSetup:
+    """One endpoint; a cadence, age or time-out of 0 means 'learned' or 'the default'. `url` carries no secret."""
+
+    name: str
+    kind: str
+    url: str
+    source: Source
+    cadence_s: float = 0.0
+    stale_after_s: float = 0.0
+    timeout_s: float = 0.0
+    budget_rps: float = 0.0
+    budget_bps: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class SiteSetup:
+    """One site: its declared topology if there is one, rules for names, and its sources."""
+
+    name: str
+    topology: SiteTopology | None = None
+    layout: Layout | None = None
+    environment: str = ""
+    sources: tuple[SourceSetup, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class SessionConfig:
+    """Everything that a session needs; `plugin_limit_s` is when a plugin's call counts as one that never returns."""
+
+    fleet: str
+    environment: str = ""
+    metrics: MetricTable = BUILTIN
+    sites: tuple[SiteSetup, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
+    panels: Mapping[str, Panel] = field(default_factory=dict)
+    detectors: Mapping[str, Detector] = field(default_factory=dict)
+    snapshot_hz: float = 1.0
+    journal_path: Path | None = None
+    plugin_limit_s: float = 3.0
+    clock: Clock = field(default_factory=SystemClock)
+    sleep: Sleep = asyncio.sleep
