@@ -1,0 +1,153 @@
+"""What is wrong, worst first: failing checks and alerts stand for incidents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.plugin import AlertState, Align, Level, Severity, Table, TableColumn, clean, format_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from console.plugin import Alert, CheckResult, Snapshot
+
+GLYPHS = {Severity.CRITICAL: "✖", Severity.WARNING: "▲", Severity.UNKNOWN: "?"}
+OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One line of the list; `addresses` are candidates for the row's id, best first; `gpus` are at risk."""
+
+    name: str
+    severity: Severity
+    gpus: int
+    exact: bool
+    since: float
+    addresses: tuple[str, ...]
+    where: str
+    why: str
+    jobs: tuple[str, ...]
+
+
+def incidents(snapshot: Snapshot) -> list[Incident]:
+    """Return what is wrong: critical first, then by GPUs at risk, then by what it is called."""
+    found = [_of_check(check, snapshot) for check in snapshot.checks if check.severity in GLYPHS]
+    found += [_of_alert(alert) for alert in snapshot.alerts if alert.state in OPEN and alert.severity in GLYPHS]
+    return sorted(found, key=lambda each: (-each.severity.rank, -each.gpus, each.name))
+
+
+def incident_table(snapshot: Snapshot) -> Table:
+    """Return the list as a table whose ids are addresses where there is one."""
+    rows = incidents(snapshot)
+    tokens = [f"state.{row.severity.value}" for row in rows]
+    ages = [format_value(snapshot.at - row.since, "age") if row.since else "—" for row in rows]
+    risk = [f"{'' if row.exact else '~'}{row.gpus:,}" if row.gpus else "—" for row in rows]
+    columns = (
+        TableColumn("severity", "", [f"{GLYPHS[row.severity]} {row.severity.value}" for row in rows], tokens=tokens),
+        TableColumn("since", "since", ages, align=Align.RIGHT, width=6),
+        TableColumn("where", "where", [row.where for row in rows], width=22, weight=1),
+        TableColumn("why", "why", [row.why for row in rows], width=24, weight=3),
+        TableColumn("gpus", "GPUs", risk, align=Align.RIGHT, width=7, drop=2),
+        TableColumn("jobs", "jobs", [_job_text(row.jobs) for row in rows], width=14, weight=1, drop=3),
+    )
+    return Table(
+        columns,
+        ids=_unique_ids(rows),
+        title=_title(rows),
+        total=len(rows),
+        empty=_quiet(snapshot),
+        severities=[row.severity.value for row in rows],
+    )
+
+
+def _title(rows: Sequence[Incident]) -> str:
+    return f"INCIDENTS {len(rows)} by GPUs at risk" if rows else "INCIDENTS"
+
+
+def _quiet(snapshot: Snapshot) -> str:
+    if snapshot.loading:
+        return "waiting for the first reading; nothing has been judged yet"
+    if not snapshot.checks:
+        return "no checks are set up: write some under `checks:` in the fleet file"
+    one = len(snapshot.checks) == 1
+    return "the one check is well" if one else f"all {len(snapshot.checks)} checks are well"
+
+
+def _of_check(check: CheckResult, snapshot: Snapshot) -> Incident:
+    affected = [site for site, matches, _ in check.by_site if matches] or [site for site, _, n in check.by_site if n]
+    shared = _shared(check.paths) if 0 < check.matches <= len(check.paths) else ""
+    place = shared or (affected[0] if len(affected) == 1 else "")
+    text = clean(check.text, 200)
+    name = clean(check.name, 60)
+    why = text if text.startswith(name) else f"{name}: {text}" if text else name
+    return Incident(
+        name=name,
+        severity=check.severity,
+        gpus=_at_risk(check, snapshot),
+        exact=check.level is Level.GPU,
+        since=check.since,
+        addresses=(*([place] if place else []), *check.paths),
+        where=_where(check, place, affected),
+        why=why,
+        jobs=check.jobs,
+    )
+
+
+def _of_alert(alert: Alert) -> Incident:
+    return Incident(
+        name=clean(alert.title, 60),
+        severity=alert.severity,
+        gpus=alert.gpus,
+        exact=True,
+        since=alert.since,
+        addresses=(alert.path or alert.site,),
+        where=clean(alert.path.replace("/", " ", 1) or alert.site, 60),
+        why=clean(alert.title, 200),
+        jobs=alert.jobs,
+    )
+
+
+def _at_risk(check: CheckResult, snapshot: Snapshot) -> int:
+    """Return the GPUs in what matches; wider rows count as many as they have on average."""
+    if check.level is Level.GPU:
+        return check.matches
+    sites = snapshot.frame.sites
+    rows = sum(site.topology.count(check.level) for site in sites)
+    return round(check.matches * sum(site.topology.gpus for site in sites) / rows) if rows else 0
+
+
+def _shared(paths: Sequence[str]) -> str:
+    """Return the address that all paths have in common; empty if they are of several sites."""
+    split = [path.split("/") for path in paths]
+    same = 0
+    while all(len(parts) > same and parts[same] == split[0][same] for parts in split):
+        same += 1
+    return "/".join(split[0][:same])
+
+
+def _where(check: CheckResult, place: str, affected: Sequence[str]) -> str:
+    word = "GPUs" if check.level is Level.GPU else f"{check.level.value}s"
+    many = f"  {check.matches:,} {word}" if check.matches > 1 else ""
+    if place:
+        return clean(place.replace("/", " ", 1), 60) + many
+    if not affected:
+        return f"fleet{many}"
+    named = ", ".join(clean(site, 20) for site in affected[:3])
+    return named + (f" +{len(affected) - 3}" if len(affected) > 3 else "") + many
+
+
+def _job_text(jobs: Sequence[str]) -> str:
+    shown = ", ".join(clean(job, 30) for job in jobs[:2])
+    return f"{shown} +{len(jobs) - 2}" if len(jobs) > 2 else shown
+
+
+def _unique_ids(rows: Sequence[Incident]) -> list[str]:
+    """Return one id a row: its best address that no worse incident above it has taken."""
+    ids: dict[str, None] = {}
+    for number, row in enumerate(rows):
+        free = (address for address in row.addresses if address not in ids)
+        named = f"incident:{row.name}"
+        ids[next(free, named if named not in ids else f"{named}:{number}")] = None
+    return list(ids)

@@ -1,0 +1,72 @@
+"""One endpoint in full: its address, its last error, what the server said, and the names that lead nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.plugin import Part, Span, Split, Table, TableColumn, Text, clean, format_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from console.plugin import Line, Snapshot, SourceStatus, Unjoined, View
+
+WIDE = 100
+LINE_LIMIT = 600
+NAMES_SHOWN = 500
+
+
+def details(source: SourceStatus, snapshot: Snapshot, width: int) -> View:
+    """Return the record of one endpoint, with its unjoined names where there are any."""
+    words = Text(tuple(_lines(source, snapshot.at, width)), title=f"{clean(source.site, 24)}/{clean(source.name, 40)}")
+    names = _unjoined(source, snapshot)
+    if not names:
+        return words
+    return Split((Part(words, weight=3), Part(_names_table(names), weight=1, minimum=3)), across=width >= WIDE)
+
+
+def _lines(source: SourceStatus, now: float, width: int) -> list[Line]:
+    lines: list[Line] = [_pair("address", source.url), (*_pair("state", source.state.value), *_since(source, now))]
+    if source.last_error:
+        lines += _wrapped("last error", source.last_error, width, "state.critical")
+    if source.dropped:
+        lines.append(_pair("dropped", f"{source.dropped:,} readings came faster than they could be merged"))
+    for warning in source.warnings:
+        lines += _wrapped("warning", warning, width, "state.warning")
+    for name, note in sorted(source.notes.items()):
+        lines.append(_pair(clean(name, 24), note))
+    lines.append(_pair("stale after", format_value(source.stale_after_s, "age")))
+    return lines
+
+
+def _since(source: SourceStatus, now: float) -> Line:
+    told = f" for {format_value(now - source.since, 'age')}" if source.since else ""
+    read = (
+        f"; last good read {format_value(now - source.last_ok_at, 'age')} ago" if source.last_ok_at else "; never read"
+    )
+    return (Span(told + read, "text.dim"),)
+
+
+def _pair(name: str, value: str) -> Line:
+    return (Span(f"{name:<12} ", "text.dim"), Span(clean(value, LINE_LIMIT)))
+
+
+def _wrapped(name: str, text: str, width: int, token: str) -> list[Line]:
+    """Return a long message in full over several lines."""
+    told = clean(text, LINE_LIMIT)
+    room = max(20, width - 14)
+    pieces = [told[start : start + room] for start in range(0, len(told), room)] or [""]
+    return [(Span(f"{name if not i else '':<12} ", "text.dim"), Span(piece, token)) for i, piece in enumerate(pieces)]
+
+
+def _unjoined(source: SourceStatus, snapshot: Snapshot) -> list[Unjoined]:
+    site = snapshot.frame.site(source.site)
+    return [each for each in site.unjoined if each.source == source.name] if site else []
+
+
+def _names_table(unjoined: Sequence[Unjoined]) -> Table:
+    names = [clean(name, 80) for each in unjoined for name in each.names][:NAMES_SHOWN]
+    total = sum(each.total for each in unjoined)
+    column = TableColumn("name", "name, as this source spells it", names, weight=1)
+    title = f"{total:,} names lead to no node"
+    return Table((column,), ids=[f"name:{i}" for i in range(len(names))], title=title, total=total, enter=False)
