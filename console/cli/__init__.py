@@ -1,0 +1,10 @@
+"""The command line: the only writer to standard output. Imports are lazy; `gigadeck check` never sees Textual."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run gigadeck and exit with its code."""
+    from console.cli.entry import run
+
+    raise SystemExit(run())

@@ -1,0 +1,161 @@
+"""`gigadeck watch`: what happens, as NDJSON events; a reader that is slow loses events, never stalls the engine."""
+
+from __future__ import annotations
+
+import queue
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from console.cli.options import Choice, Duration, fleet_options
+
+if TYPE_CHECKING:
+    from console.model.snapshot import Snapshot
+
+KINDS = ("alerts", "jobs", "snapshots")
+HEARTBEAT_S = 10.0
+QUEUE_LIMIT = 1000
+Event = dict[str, Any]
+
+
+@click.command()
+@click.option("--what", default="alerts,jobs,snapshots", show_default=True, help="comma-separated kinds")
+@click.option("--for", "for_s", type=Duration(), default=None, help="stop after so long")
+@click.option("--from", "from_seq", type=click.IntRange(min=0), default=0, metavar="SEQ", help="only events after SEQ")
+@fleet_options()
+def watch(what: str, for_s: float | None, from_seq: int, choice: Choice) -> None:
+    r"""A stream of events, one JSON value a line, with `seq`, `at` and `type`.
+
+    \b
+    Example:
+      gigadeck watch --fleet demo --what alerts --for 10m | jq -r 'select(.type == "check") | .text'
+    """
+    kinds = frozenset(each.strip() for each in what.split(",") if each.strip())
+    if not kinds or kinds - set(KINDS):
+        raise click.UsageError(f"--what takes any of {', '.join(KINDS)}")
+    from console.cli.opening import opened
+
+    with opened(choice) as fleet:
+        stream = EventStream(kinds, from_seq)
+        unsubscribe = fleet.session.subscribe(stream.offer)
+        try:
+            _print_events(stream, for_s)
+        finally:
+            unsubscribe()
+
+
+def _print_events(stream: EventStream, for_s: float | None) -> None:
+    from console.cli.output import write_json_line
+
+    end = None if for_s is None else time.monotonic() + for_s
+    beat = time.monotonic() + HEARTBEAT_S
+    while end is None or time.monotonic() < end:
+        until = beat if end is None else min(beat, end)
+        for event in stream.take(max(0.0, until - time.monotonic())):
+            write_json_line(event)
+        if time.monotonic() >= beat:
+            beat = time.monotonic() + HEARTBEAT_S
+            write_json_line(stream.heartbeat(time.time()))
+
+
+class EventStream:
+    """Turns snapshots into numbered events and holds at most `QUEUE_LIMIT` snapshots for a slow reader."""
+
+    def __init__(self, kinds: frozenset[str], from_seq: int = 0) -> None:
+        self._kinds = kinds
+        self._from = from_seq
+        self._seq = 0
+        self._waiting: queue.Queue[Snapshot] = queue.Queue(QUEUE_LIMIT)
+        self._dropped = 0
+        self._checks: dict[str, str] = {}
+        self._jobs: dict[tuple[str, str], str] = {}
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """Take a snapshot from the engine's thread; never blocks."""
+        try:
+            self._waiting.put_nowait(snapshot)
+        except queue.Full:
+            self._dropped += 1
+
+    def take(self, timeout_s: float) -> list[Event]:
+        """Return the events of the next snapshot, none if there is no snapshot in time."""
+        try:
+            snapshot = self._waiting.get(timeout=timeout_s)
+        except queue.Empty:
+            return []
+        found = [*self._loss(snapshot), *self._alerts(snapshot), *self._job_changes(snapshot), *self._shot(snapshot)]
+        return [event for event in map(self._number, found) if event["seq"] > self._from]
+
+    def heartbeat(self, at: float) -> Event:
+        """Return a sign of life."""
+        return self._number({"at": round(at, 3), "type": "heartbeat"})
+
+    def _number(self, event: Event) -> Event:
+        self._seq += 1
+        return {"seq": self._seq, **event}
+
+    def _loss(self, snapshot: Snapshot) -> list[Event]:
+        dropped, self._dropped = self._dropped, 0
+        return [{"at": round(snapshot.at, 3), "type": "dropped", "dropped": dropped}] if dropped else []
+
+    def _alerts(self, snapshot: Snapshot) -> list[Event]:
+        if "alerts" not in self._kinds:
+            return []
+        events: list[Event] = []
+        for check in snapshot.checks:
+            if self._checks.get(check.name) == check.severity.value:
+                continue
+            events.append(
+                {
+                    "at": round(snapshot.at, 3),
+                    "type": "check",
+                    "name": check.name,
+                    "state": check.severity.value,
+                    "was": self._checks.get(check.name),
+                    "matches": check.matches,
+                    "unknown": check.unknown,
+                    "text": check.text,
+                    "paths": list(check.paths),
+                }
+            )
+            self._checks[check.name] = check.severity.value
+        return events
+
+    def _job_changes(self, snapshot: Snapshot) -> list[Event]:
+        if "jobs" not in self._kinds:
+            return []
+        now = {(site.site, job.id): job for site in snapshot.frame.sites for job in site.jobs.rows}
+        events = [
+            {
+                "at": round(snapshot.at, 3),
+                "type": "job",
+                "site": key[0],
+                "id": job.id,
+                "name": job.name,
+                "state": job.state.value,
+                "was": self._jobs.get(key),
+                "gpus": job.gpus,
+            }
+            for key, job in now.items()
+            if self._jobs.get(key) != job.state.value
+        ]
+        first, self._jobs = not self._jobs, {key: job.state.value for key, job in now.items()}
+        return [] if first else events
+
+    def _shot(self, snapshot: Snapshot) -> list[Event]:
+        if "snapshots" not in self._kinds:
+            return []
+        from console.core.query import select
+        from console.model.levels import Level
+
+        rows = select(snapshot, Level.SITE)
+        return [
+            {
+                "at": round(snapshot.at, 3),
+                "type": "snapshot",
+                "snapshot": snapshot.seq,
+                "partial": rows.partial,
+                "sites": list(rows.to_dicts(0, len(rows.ids))),
+            }
+        ]

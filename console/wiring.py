@@ -1,0 +1,250 @@
+"""Builds and joins everything: the fleet's sources, the engine, the plugins; imported by the command line alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from console.config.fleet import FleetConfig, SiteConfig
+    from console.config.themes import Theme
+    from console.engine.session import Session
+    from console.engine.setup import SiteSetup
+    from console.extend.host import PluginHost
+    from console.model.errors import ConfigError
+    from console.model.metrics import MetricTable
+    from console.model.ports import Source
+
+DEMO_GPUS = 400_000
+EMULATOR_CADENCE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the built-in emulator is to be."""
+
+    gpus: int = DEMO_GPUS
+    sites: int = 4
+    seed: int = 1
+    scenario: str = "default"
+
+
+@dataclass(frozen=True, eq=False)
+class Fleet:
+    """A fleet, ready to start: the engine's facade, the plugins, and where it came from."""
+
+    name: str
+    environment: str
+    session: Session
+    host: PluginHost
+    metrics: MetricTable
+    sources: Mapping[tuple[str, str], Source]
+    config: FleetConfig | None = None
+    read_only: bool = False
+
+
+def open_fleet(
+    spec: str, *, sites: tuple[str, ...] = (), read_only: bool = False, demo: Demo | None = None
+) -> Fleet:
+    """Return a fleet that is not started yet.
+
+    `spec` is a path, `demo`, `demo:400000`, or empty: then the user's fleet file is looked for. Raises ConfigErrors.
+    """
+    chosen = demo or demo_of(spec)
+    return _demo_fleet(chosen, sites, read_only) if chosen else _configured_fleet(find_fleet(spec), sites, read_only)
+
+
+def demo_of(spec: str) -> Demo | None:
+    """Return the emulator that `demo` or `demo:N` names, None for anything else; raises ConfigErrors for a bad N."""
+    name, _, count = spec.partition(":")
+    if name != "demo":
+        return None
+    digits = count.replace("_", "").replace(",", "")
+    if count and not (digits.isdigit() and 1 <= int(digits) <= 10_000_000):
+        raise _fault(spec, "write demo or demo:N with 1 to 10,000,000 GPUs, such as demo:400000")
+    return Demo(gpus=int(digits)) if count else Demo()
+
+
+def find_fleet(spec: str) -> Path:
+    """Return the fleet file: the one named, else ./fleet.yaml, else the user's; raises ConfigErrors."""
+    from console.config.places import config_dir
+
+    candidates = [Path(spec).expanduser()] if spec else [Path("fleet.yaml"), config_dir() / "fleet.yaml"]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    if spec:
+        raise _fault(spec, "there is no such file")
+    looked = " or ".join(str(candidate) for candidate in candidates)
+    raise _fault("no fleet", f"found neither {looked}; look at the demo first: gigadeck demo, or name one: --fleet PATH")
+
+
+def _fault(where: str, message: str) -> Exception:
+    from console.model.errors import ConfigError, ConfigErrors
+
+    return ConfigErrors([ConfigError(where, 0, "", message)])
+
+
+def _choose(names: list[str], wanted: tuple[str, ...]) -> list[str]:
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise _fault("--site", f"no site named {', '.join(missing)}; there are: {', '.join(names)}")
+    return [name for name in names if not wanted or name in wanted]
+
+
+def _demo_fleet(demo: Demo, wanted: tuple[str, ...], read_only: bool) -> Fleet:
+    from console.engine.setup import SiteSetup, SourceSetup
+    from console.model.builtin_metrics import BUILTIN
+    from console.sources.emulator import open_emulator
+
+    world = make_world(demo)
+    sources: dict[tuple[str, str], Source] = {}
+    setups: list[SiteSetup] = []
+    for name in _choose(list(world.site_names), wanted):
+        source = open_emulator(world, name)
+        sources[name, "emulator"] = source
+        setup = SourceSetup("emulator", "emulator", "built in", source, cadence_s=EMULATOR_CADENCE_S)
+        setups.append(SiteSetup(name, environment="lab", sources=(setup,)))
+    fleet = f"demo:{demo.gpus}"
+    return _join(fleet, "lab", setups, sources, metrics=BUILTIN, checks=(), read_only=read_only)
+
+
+def make_world(demo: Demo) -> Any:
+    """Return an emulated world that starts now; raises ConfigErrors for an unknown scenario."""
+    import time
+
+    from console.emulator.fleet import FleetPlan
+    from console.emulator.world import World
+
+    try:
+        plan = FleetPlan(gpus=demo.gpus, sites=demo.sites, seed=demo.seed, scenario=demo.scenario)
+        return World(plan, time.time())
+    except ValueError as error:
+        raise _fault("demo", str(error)) from error
+
+
+def _configured_fleet(path: Path, wanted: tuple[str, ...], read_only: bool) -> Fleet:
+    from console.config.fleet import load_fleet
+    from console.model.builtin_metrics import BUILTIN
+
+    config = load_fleet(path)
+    names = _choose([site.name for site in config.sites], wanted)
+    metrics = BUILTIN.with_own(config.metrics)
+    compile_checks(config, metrics)
+    sources: dict[tuple[str, str], Source] = {}
+    setups = [_site_setup(site, config, metrics, sources) for site in config.sites if site.name in names]
+    return _join(
+        config.fleet,
+        config.environment,
+        setups,
+        sources,
+        metrics=metrics,
+        checks=config.checks,
+        read_only=read_only,
+        config=config,
+    )
+
+
+def compile_checks(config: FleetConfig, metrics: MetricTable) -> None:
+    """Raise ConfigErrors with file and line for every check whose expression does not compile."""
+    from console.core.expr import compile_expression
+    from console.model.errors import ConfigError, ConfigErrors, ExpressionError
+
+    errors: list[ConfigError] = []
+    for check in config.checks:
+        try:
+            compile_expression(check.where, metrics, check.level)
+        except ExpressionError as error:
+            errors.append(ConfigError(check.file, check.line, f"checks.{check.name}.where", str(error)))
+    if errors:
+        raise ConfigErrors(errors)
+
+
+def _site_setup(
+    site: SiteConfig, config: FleetConfig, metrics: MetricTable, sources: dict[tuple[str, str], Source]
+) -> SiteSetup:
+    from console.engine.setup import SiteSetup, SourceSetup
+    from console.sources.registry import open_source
+
+    setups: list[SourceSetup] = []
+    for source_config in site.sources:
+        source = open_source(site, source_config, metrics)
+        sources[site.name, source_config.name] = source
+        setups.append(
+            SourceSetup(
+                source_config.name,
+                source_config.kind,
+                source_config.url,
+                source,
+                cadence_s=source_config.cadence_s,
+            )
+        )
+    topology, layout = _declared(site, config)
+    environment = site.environment or config.environment
+    return SiteSetup(site.name, topology=topology, layout=layout, environment=environment, sources=tuple(setups))
+
+
+def _declared(site: SiteConfig, config: FleetConfig) -> tuple[Any, Any]:
+    from console.config.inventory import read_inventory
+    from console.core.inventory import build_topology
+    from console.core.layout import Layout
+
+    specs = read_inventory(site, Path(config.path).parent)
+    layout = Layout(site.layout) if site.layout else None
+    return (build_topology(site.name, specs, geo=site.place, declared=True) if specs else None), layout
+
+
+def _join(fleet: str, environment: str, setups: list[SiteSetup], sources: dict[tuple[str, str], Source], **rest: Any) -> Fleet:
+    from console.core.checks import default_checks
+    from console.engine.session import Session
+    from console.engine.setup import SessionConfig
+
+    host = plugin_host()
+    config = SessionConfig(
+        fleet=fleet,
+        environment=environment,
+        metrics=rest["metrics"],
+        sites=tuple(setups),
+        checks=tuple(rest["checks"]) or default_checks(),
+        panels=host.panels,
+        detectors=host.detectors,
+    )
+    return Fleet(
+        fleet, environment, Session(config), host, rest["metrics"], sources, rest.get("config"), rest["read_only"]
+    )
+
+
+def plugin_host() -> PluginHost:
+    """Return the plugins of the usual places, read but not imported."""
+    from console.config.places import plugin_folders
+    from console.extend.host import PluginHost
+
+    return PluginHost(plugin_folders())
+
+
+def all_themes() -> tuple[Mapping[str, Theme], list[ConfigError]]:
+    """Return every theme by name, and what is wrong with the others."""
+    from console.config.places import theme_folders
+    from console.config.themes import load_themes
+
+    return load_themes(theme_folders())
+
+
+def serve_emulator(host: str, port: int, *, gpus: int, sites: int, seed: int, scenario: str) -> None:
+    """Serve the emulator over HTTP until it is told to stop."""
+    from console.emulator.server import serve
+
+    serve(host, port, make_world(replace(Demo(), gpus=gpus, sites=sites, seed=seed, scenario=scenario)))
+
+
+def recording_rules(spec: str, *, exporter: bool) -> str:
+    """Return recording rules for the fleet's metrics, or the exporter's counters as CSV."""
+    from console.model.builtin_metrics import BUILTIN
+    from console.sources.prometheus import rules
+
+    if exporter:
+        return rules.exporter_counters()
+    return rules.recording_rules(BUILTIN)
