@@ -1,0 +1,70 @@
+"""Commands that a fleet file names (credentials, inventories): run without a shell, in bounded time and memory."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+CHUNK_BYTES = 65536
+
+
+class CommandFailure(Exception):
+    """A command that gave no answer; the text holds neither its arguments nor its output."""
+
+
+def run_command(argv: Sequence[str], base: Path, timeout_s: float, limit_bytes: int) -> bytes:
+    """Return the standard output of a command that runs in the folder `base`.
+
+    Standard error goes nowhere (it may hold secrets) and there is no standard input. Raises CommandFailure after
+    `timeout_s`, over `limit_bytes`, for an exit status other than 0, or when the command cannot be started.
+    """
+    try:
+        process = subprocess.Popen(
+            [os.path.expanduser(argv[0]), *argv[1:]],
+            cwd=base,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its arguments are not valid"
+        raise CommandFailure(f"{argv[0]} cannot be run: {reason}") from None
+    with process:
+        try:
+            return _answer(process, argv[0], time.monotonic() + timeout_s, timeout_s, limit_bytes)
+        finally:
+            _end(process)
+
+
+def _answer(process: subprocess.Popen[bytes], name: str, until: float, timeout_s: float, limit_bytes: int) -> bytes:
+    assert process.stdout is not None
+    output = bytearray()
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            raise CommandFailure(f"{name} gave no answer in {timeout_s:g} s")
+        chunk = os.read(process.stdout.fileno(), CHUNK_BYTES)
+        if not chunk:
+            break
+        output += chunk
+        if len(output) > limit_bytes:
+            raise CommandFailure(f"{name} printed more than {limit_bytes} bytes")
+    try:
+        status = process.wait(max(0.1, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise CommandFailure(f"{name} did not end in {timeout_s:g} s") from None
+    if status:
+        raise CommandFailure(f"{name} failed with exit status {status}; run it by hand to see why")
+    return bytes(output)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the command and what it started (its own session), so that nobody waits for a pipe it left open."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
