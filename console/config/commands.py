@@ -13,14 +13,14 @@ from pathlib import Path
 CHUNK_BYTES = 65536
 
 
-class CommandFailure(Exception):
+class CommandError(Exception):
     """A command that gave no answer; the text holds neither its arguments nor its output."""
 
 
 def run_command(argv: Sequence[str], base: Path, timeout_s: float, limit_bytes: int) -> bytes:
     """Return the standard output of a command that runs in the folder `base`.
 
-    Standard error goes nowhere (it may hold secrets) and there is no standard input. Raises CommandFailure after
+    Standard error goes nowhere (it may hold secrets) and there is no standard input. Raises CommandError after
     `timeout_s`, over `limit_bytes`, for an exit status other than 0, or when the command cannot be started.
     """
     try:
@@ -34,7 +34,7 @@ def run_command(argv: Sequence[str], base: Path, timeout_s: float, limit_bytes: 
         )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its arguments are not valid"
-        raise CommandFailure(f"{argv[0]} cannot be run: {reason}") from None
+        raise CommandError(f"{argv[0]} cannot be run: {reason}") from None
     with process:
         try:
             return _answer(process, argv[0], time.monotonic() + timeout_s, timeout_s, limit_bytes)
@@ -45,22 +45,23 @@ def run_command(argv: Sequence[str], base: Path, timeout_s: float, limit_bytes: 
 def _answer(process: subprocess.Popen[bytes], name: str, until: float, timeout_s: float, limit_bytes: int) -> bytes:
     assert process.stdout is not None
     output = bytearray()
+    poll = select.poll()  # select() fails for the high descriptors of a process with thousands of connections
+    poll.register(process.stdout, select.POLLIN | select.POLLHUP)
     while True:
-        ready, _, _ = select.select([process.stdout], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
-            raise CommandFailure(f"{name} gave no answer in {timeout_s:g} s")
+        if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            raise CommandError(f"{name} gave no answer in {timeout_s:g} s")
         chunk = os.read(process.stdout.fileno(), CHUNK_BYTES)
         if not chunk:
             break
         output += chunk
         if len(output) > limit_bytes:
-            raise CommandFailure(f"{name} printed more than {limit_bytes} bytes")
+            raise CommandError(f"{name} printed more than {limit_bytes} bytes")
     try:
         status = process.wait(max(0.1, until - time.monotonic()))
     except subprocess.TimeoutExpired:
-        raise CommandFailure(f"{name} did not end in {timeout_s:g} s") from None
+        raise CommandError(f"{name} did not end in {timeout_s:g} s") from None
     if status:
-        raise CommandFailure(f"{name} failed with exit status {status}; run it by hand to see why")
+        raise CommandError(f"{name} failed with exit status {status}; run it by hand to see why")
     return bytes(output)
 
 

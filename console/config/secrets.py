@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from console.config.commands import CommandFailure, run_command
+from console.config.commands import CommandError, run_command
 from console.config.values import Secret
 from console.model.errors import ConsoleError
 
@@ -51,7 +51,7 @@ def _of_file(secret: Secret, path: Path) -> str:
 def _of_command(secret: Secret, base: Path) -> str:
     try:
         return _decoded(secret, run_command(secret.command, base, COMMAND_LIMIT_S, MAX_SECRET_BYTES))
-    except CommandFailure as error:
+    except CommandError as error:
         raise ConsoleError(f"the credential from {secret.origin} is missing: {error}") from None
 
 

@@ -152,7 +152,7 @@ class Expect:
 
 @dataclass(frozen=True)
 class AliasRule:
-    """Another spelling of a node's name: a regular expression, and the name it stands for (with groups of the match)."""
+    """Other spellings of a node: a regular expression, and the name they stand for (may use its groups)."""
 
     pattern: str
     node: str
