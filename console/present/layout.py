@@ -1,0 +1,108 @@
+"""Where the columns of a table stand: natural widths, then by weight, then by what leaves first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.model.views import Align
+from console.present.cells import cell_width
+from console.present.formats import FORMATS, format_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from console.model.views import TableColumn
+
+GAP = 2
+# Texts are measured in full up to this many rows; of longer tables the head stands for the rest.
+MEASURED_ROWS = 2000
+MINIMUM = 4
+STEP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One visible column: its number in the table, its first cell, its width, whether it stands right."""
+
+    index: int
+    start: int
+    width: int
+    right: bool
+
+
+def natural_width(column: TableColumn) -> int:
+    """Return the cells that a column needs; numbers of one format need the same whatever they are just now."""
+    title = cell_width(column.title) + 2 * (column.format in FORMATS)
+    return max(title, column.width, _content_width(column))
+
+
+def _content_width(column: TableColumn) -> int:
+    values = column.values
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
+        least = FORMATS[column.format].width if column.format in FORMATS else 0
+        return max(least, *(cell_width(format_value(each, column.format)) for each in _extremes(values)))
+    head = values[:MEASURED_ROWS]
+    if column.format == "severity":
+        return 10
+    return max((cell_width(format_value(each, column.format)) for each in head), default=0)
+
+
+def _extremes(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple[float, ...]:
+    numbers = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    return (float(numbers.min()), float(numbers.max())) if len(numbers) else (float("nan"),)
+
+
+def place_columns(
+    columns: Sequence[TableColumn], width: int, *, indent: int = 0, known: Mapping[str, int] | None = None
+) -> tuple[Placed, ...]:
+    """Return the visible columns of a table in `width` cells, the first at cell `indent`.
+
+    `known` are natural widths by key that were measured before: a column never gets narrower than there.
+    """
+    natural = [max(natural_width(each), (known or {}).get(each.key, 0)) for each in columns]
+    least = [_least(column, need) for column, need in zip(columns, natural, strict=True)]
+    room = max(1, width - indent)
+    kept = _keep(columns, least, room)
+    widths = _share([columns[i] for i in kept], [natural[i] for i in kept], [least[i] for i in kept], room)
+    placed, start = [], indent
+    for i, cells in zip(kept, widths, strict=True):
+        placed.append(Placed(i, start, cells, columns[i].align is Align.RIGHT))
+        start += cells + GAP
+    return tuple(placed)
+
+
+def _least(column: TableColumn, natural: int) -> int:
+    if not column.weight:
+        return natural
+    return min(natural, max(column.width, MINIMUM, min(cell_width(column.title), 2 * MINIMUM)))
+
+
+def _keep(columns: Sequence[TableColumn], least: Sequence[int], room: int) -> list[int]:
+    """Return the columns that fit: the highest `drop` leaves first; then the last one."""
+    kept = list(range(len(columns)))
+    while len(kept) > 1 and sum(least[i] + GAP for i in kept) - GAP > room:
+        kept.remove(max(kept, key=lambda i: (columns[i].drop, i)))
+    return kept
+
+
+def _share(columns: Sequence[TableColumn], natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Return widths: the least that each needs, and what is left to the weighted ones that want more."""
+    widths = list(least)
+    wanted = [-(-need // STEP) * STEP if column.weight else need for column, need in zip(columns, natural, strict=True)]
+    spare = room - sum(widths) - GAP * (len(widths) - 1)
+    while spare > 0:
+        hungry = [i for i, column in enumerate(columns) if column.weight and widths[i] < wanted[i]]
+        if not hungry:
+            break
+        total = sum(columns[i].weight for i in hungry)
+        before = spare
+        for i in hungry:
+            more = min(wanted[i] - widths[i], max(1, before * columns[i].weight // total), spare)
+            widths[i] += more
+            spare -= more
+    if spare < 0 and widths:
+        widths[0] = max(1, widths[0] + spare)
+    return widths
