@@ -1,0 +1,76 @@
+"""Makes the HTTP client of one source: TLS, proxy, time-outs, limits; httpx is imported here and not before."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from typing import TYPE_CHECKING
+
+from console.model.errors import InsecureLink
+
+if TYPE_CHECKING:
+    import httpx
+
+    from console.config.values import SourceConfig, Tls
+    from console.link.failures import Endpoint
+
+MAX_CONNECTIONS = 4
+KEEP_ALIVE_S = 90.0
+AGENT = "gigadeck"
+
+
+async def make_client(
+    config: SourceConfig, endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    """Return a client for one source; raises InsecureLink for a certificate file that cannot be used."""
+    import httpx
+
+    for name in ("httpx", "httpcore"):  # they log whole URLs, and a query may hold a credential
+        logging.getLogger(name).setLevel(logging.WARNING)
+    secure = config.url.lower().startswith("https:") or bool(config.proxy)
+    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S)
+    timeouts = config.timeouts
+    return httpx.AsyncClient(
+        # A plain URL never meets TLS (redirects stay on one origin): spare it the certificates.
+        verify=await _context(config.tls, endpoint) if secure else False,
+        http2=secure,
+        proxy=config.proxy or None,
+        trust_env=False,
+        transport=transport,
+        limits=limits,
+        timeout=httpx.Timeout(
+            connect=timeouts.connect_s, read=timeouts.read_s, write=timeouts.read_s, pool=timeouts.connect_s
+        ),
+        follow_redirects=False,
+        headers={"User-Agent": AGENT, "Accept-Encoding": "gzip", **_tenant(config)},
+    )
+
+
+def _tenant(config: SourceConfig) -> dict[str, str]:
+    """Return the tenant in the header that each multi-tenant store reads."""
+    return {"X-Scope-OrgID": config.tenant, "THANOS-TENANT": config.tenant} if config.tenant else {}
+
+
+async def _context(tls: Tls, endpoint: Endpoint) -> ssl.SSLContext:
+    try:
+        return await asyncio.to_thread(_make_context, tls)
+    except (OSError, ssl.SSLError) as error:
+        files = ", ".join(each for each in (tls.ca_file, tls.cert_file, tls.key_file) if each)
+        reason = getattr(error, "strerror", "") or getattr(error, "reason", "") or type(error).__name__
+        text = f"the TLS files cannot be used: {reason} ({files})"
+        raise InsecureLink(endpoint.site, endpoint.source, text, "check `tls`") from None
+
+
+def _make_context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_file or None)
+    if not tls.ca_file:
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file or None)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
