@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from console.config.fleet import FleetConfig, SiteConfig
+    from console.config.settings import Settings
     from console.config.themes import Theme
+    from console.config.values import FleetConfig, SiteConfig
     from console.engine.session import Session
     from console.engine.setup import SiteSetup
-    from console.extend.host import PluginHost
+    from console.extend.host import PluginHost, PluginInfo
     from console.model.errors import ConfigError
     from console.model.metrics import MetricTable
     from console.model.ports import Source
@@ -45,16 +46,37 @@ class Fleet:
     config: FleetConfig | None = None
     read_only: bool = False
 
+    @property
+    def panels(self) -> tuple[PluginInfo, ...]:
+        """The plugins that offer a panel, in the order of their keys."""
+        return tuple(info for each in self.host.panels if (info := self.host.info(each)) is not None)
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """How a fleet is opened: which of its sites, without actions or not, with a journal or not."""
+
+    sites: tuple[str, ...] = ()
+    read_only: bool = False
+    keep_journal: bool = False
+
 
 def open_fleet(
-    spec: str, *, sites: tuple[str, ...] = (), read_only: bool = False, demo: Demo | None = None
+    spec: str,
+    *,
+    sites: tuple[str, ...] = (),
+    read_only: bool = False,
+    demo: Demo | None = None,
+    keep_journal: bool = False,
 ) -> Fleet:
     """Return a fleet that is not started yet.
 
-    `spec` is a path, `demo`, `demo:400000`, or empty: then the user's fleet file is looked for. Raises ConfigErrors.
+    `spec` is a path, `demo`, `demo:400000`, or empty: then the user's fleet file is looked for. `keep_journal` writes
+    what happens to the user's state folder. Raises ConfigErrors.
     """
     chosen = demo or demo_of(spec)
-    return _demo_fleet(chosen, sites, read_only) if chosen else _configured_fleet(find_fleet(spec), sites, read_only)
+    opening = _Opening(sites, read_only, keep_journal)
+    return _demo_fleet(chosen, opening) if chosen else _configured_fleet(find_fleet(spec), opening)
 
 
 def demo_of(spec: str) -> Demo | None:
@@ -79,7 +101,9 @@ def find_fleet(spec: str) -> Path:
     if spec:
         raise _fault(spec, "there is no such file")
     looked = " or ".join(str(candidate) for candidate in candidates)
-    raise _fault("no fleet", f"found neither {looked}; look at the demo first: gigadeck demo, or name one: --fleet PATH")
+    raise _fault(
+        "no fleet", f"found neither {looked}; look at the demo first: gigadeck demo, or name one: --fleet PATH"
+    )
 
 
 def _fault(where: str, message: str) -> Exception:
@@ -95,21 +119,19 @@ def _choose(names: list[str], wanted: tuple[str, ...]) -> list[str]:
     return [name for name in names if not wanted or name in wanted]
 
 
-def _demo_fleet(demo: Demo, wanted: tuple[str, ...], read_only: bool) -> Fleet:
+def _demo_fleet(demo: Demo, opening: _Opening) -> Fleet:
     from console.engine.setup import SiteSetup, SourceSetup
-    from console.model.builtin_metrics import BUILTIN
     from console.sources.emulator import open_emulator
 
     world = make_world(demo)
     sources: dict[tuple[str, str], Source] = {}
     setups: list[SiteSetup] = []
-    for name in _choose(list(world.site_names), wanted):
+    for name in _choose(list(world.site_names), opening.sites):
         source = open_emulator(world, name)
         sources[name, "emulator"] = source
         setup = SourceSetup("emulator", "emulator", "built in", source, cadence_s=EMULATOR_CADENCE_S)
         setups.append(SiteSetup(name, environment="lab", sources=(setup,)))
-    fleet = f"demo:{demo.gpus}"
-    return _join(fleet, "lab", setups, sources, metrics=BUILTIN, checks=(), read_only=read_only)
+    return _join(f"demo:{demo.gpus}", "lab", setups, sources, opening)
 
 
 def make_world(demo: Demo) -> Any:
@@ -126,26 +148,17 @@ def make_world(demo: Demo) -> Any:
         raise _fault("demo", str(error)) from error
 
 
-def _configured_fleet(path: Path, wanted: tuple[str, ...], read_only: bool) -> Fleet:
+def _configured_fleet(path: Path, opening: _Opening) -> Fleet:
     from console.config.fleet import load_fleet
     from console.model.builtin_metrics import BUILTIN
 
     config = load_fleet(path)
-    names = _choose([site.name for site in config.sites], wanted)
+    names = _choose([site.name for site in config.sites], opening.sites)
     metrics = BUILTIN.with_own(config.metrics)
     compile_checks(config, metrics)
     sources: dict[tuple[str, str], Source] = {}
     setups = [_site_setup(site, config, metrics, sources) for site in config.sites if site.name in names]
-    return _join(
-        config.fleet,
-        config.environment,
-        setups,
-        sources,
-        metrics=metrics,
-        checks=config.checks,
-        read_only=read_only,
-        config=config,
-    )
+    return _join(config.fleet, config.environment, setups, sources, opening, config=config)
 
 
 def compile_checks(config: FleetConfig, metrics: MetricTable) -> None:
@@ -180,6 +193,10 @@ def _site_setup(
                 source_config.url,
                 source,
                 cadence_s=source_config.cadence_s,
+                stale_after_s=source_config.stale_after_s,
+                timeout_s=source_config.timeouts.total_s,
+                budget_rps=source_config.budget.rps,
+                budget_bps=source_config.budget.bytes_per_s,
             )
         )
     topology, layout = _declared(site, config)
@@ -197,24 +214,42 @@ def _declared(site: SiteConfig, config: FleetConfig) -> tuple[Any, Any]:
     return (build_topology(site.name, specs, geo=site.place, declared=True) if specs else None), layout
 
 
-def _join(fleet: str, environment: str, setups: list[SiteSetup], sources: dict[tuple[str, str], Source], **rest: Any) -> Fleet:
+def _join(
+    fleet: str,
+    environment: str,
+    setups: list[SiteSetup],
+    sources: Mapping[tuple[str, str], Source],
+    opening: _Opening,
+    config: FleetConfig | None = None,
+) -> Fleet:
     from console.core.checks import default_checks
     from console.engine.session import Session
     from console.engine.setup import SessionConfig
+    from console.model.builtin_metrics import BUILTIN
 
     host = plugin_host()
-    config = SessionConfig(
-        fleet=fleet,
-        environment=environment,
-        metrics=rest["metrics"],
-        sites=tuple(setups),
-        checks=tuple(rest["checks"]) or default_checks(),
-        panels=host.panels,
-        detectors=host.detectors,
+    metrics = BUILTIN.with_own(config.metrics) if config else BUILTIN
+    session = Session(
+        SessionConfig(
+            fleet=fleet,
+            environment=environment,
+            metrics=metrics,
+            sites=tuple(setups),
+            checks=(config.checks if config else ()) or default_checks(),
+            panels=host.panels,
+            detectors=host.detectors,
+            snapshot_hz=config.settings.snapshot_hz if config else 1.0,
+            plugin_limit_s=config.settings.plugin_limit_s if config else 3.0,
+            journal_path=_journal_path() if opening.keep_journal else None,
+        )
     )
-    return Fleet(
-        fleet, environment, Session(config), host, rest["metrics"], sources, rest.get("config"), rest["read_only"]
-    )
+    return Fleet(fleet, environment, session, host, metrics, sources, config, opening.read_only)
+
+
+def _journal_path() -> Path:
+    from console.config.places import state_dir
+
+    return state_dir() / "journal.jsonl"
 
 
 def plugin_host() -> PluginHost:
@@ -222,7 +257,14 @@ def plugin_host() -> PluginHost:
     from console.config.places import plugin_folders
     from console.extend.host import PluginHost
 
-    return PluginHost(plugin_folders())
+    return PluginHost(plugin_folders(), disabled=user_settings()[0].disabled_plugins)
+
+
+def user_settings() -> tuple[Settings, Sequence[ConfigError]]:
+    """Return the user's settings, and what is wrong with the file (the defaults stand for what is wrong)."""
+    from console.config.settings import load_settings
+
+    return load_settings()
 
 
 def all_themes() -> tuple[Mapping[str, Theme], list[ConfigError]]:
@@ -233,11 +275,11 @@ def all_themes() -> tuple[Mapping[str, Theme], list[ConfigError]]:
     return load_themes(theme_folders())
 
 
-def serve_emulator(host: str, port: int, *, gpus: int, sites: int, seed: int, scenario: str) -> None:
-    """Serve the emulator over HTTP until it is told to stop."""
+def serve_emulator(host: str, port: int, demo: Demo, announce: Callable[[str], None]) -> None:
+    """Serve the emulator over HTTP until it is told to stop; `announce` is told where it listens."""
     from console.emulator.server import serve
 
-    serve(host, port, make_world(replace(Demo(), gpus=gpus, sites=sites, seed=seed, scenario=scenario)))
+    serve(host, port, make_world(demo), announce=announce)
 
 
 def recording_rules(spec: str, *, exporter: bool) -> str:

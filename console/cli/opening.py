@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def opened(choice: Choice) -> Iterator[Fleet]:
-    """Yield the fleet with its engine running; stops it within two seconds at the end."""
+    """Yield the chosen fleet with its engine running; stops it within two seconds at the end."""
     from console.wiring import open_fleet
 
+    with running(open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only), choice) as fleet:
+        yield fleet
+
+
+@contextlib.contextmanager
+def running(fleet: Fleet, choice: Choice) -> Iterator[Fleet]:
+    """Run a fleet's engine; stops it within two seconds at the end."""
     set_up_logging(choice)
-    fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only)
     try:
         fleet.session.start()
         yield fleet

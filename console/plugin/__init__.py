@@ -1,1 +1,112 @@
-"""."""
+"""The public plugin API, version 1: values, ports and presentation. A plugin imports this module and nothing else.
+
+Within version 1 a name is added, never removed and never changed in meaning; `__all__` is pinned by a test.
+"""
+
+from __future__ import annotations
+
+from console.core.expr import Expression, compile_expression
+from console.core.query import Rows, select
+from console.model.columns import Column
+from console.model.errors import ConsoleError, ExpressionError, NoDataError, PluginError, TargetError
+from console.model.events import Alert, AlertState, CheckResult, Event, Finding
+from console.model.jobs import Job, Jobs, JobState
+from console.model.levels import LEVELS, SITE_LEVELS, Level, Severity
+from console.model.metrics import Kind, Metric, MetricTable, RollUp
+from console.model.place import Place, Size
+from console.model.ports import Detector, DetectorState, Panel, StateColumn
+from console.model.snapshot import Frame, RollUps, SiteFrame, Snapshot, SourceState, SourceStatus, Unjoined
+from console.model.topology import Domain, Geo, SiteTopology
+from console.model.views import (
+    Align,
+    HeatGroup,
+    HeatMap,
+    HistoryRef,
+    Line,
+    Part,
+    Plot,
+    Series,
+    Span,
+    Split,
+    Table,
+    TableColumn,
+    Text,
+    Tree,
+    TreeNode,
+    View,
+)
+from console.present.formats import format_value
+from console.present.maps import heat_map, shown_metric
+from console.present.safe import clean
+from console.present.scale import heat_levels
+from console.present.tokens import TOKENS
+
+API_VERSION = 1
+
+__all__ = [
+    "API_VERSION",
+    "LEVELS",
+    "SITE_LEVELS",
+    "TOKENS",
+    "Alert",
+    "AlertState",
+    "Align",
+    "CheckResult",
+    "Column",
+    "ConsoleError",
+    "Detector",
+    "DetectorState",
+    "Domain",
+    "Event",
+    "Expression",
+    "ExpressionError",
+    "Finding",
+    "Frame",
+    "Geo",
+    "HeatGroup",
+    "HeatMap",
+    "HistoryRef",
+    "Job",
+    "JobState",
+    "Jobs",
+    "Kind",
+    "Level",
+    "Line",
+    "Metric",
+    "MetricTable",
+    "NoDataError",
+    "Panel",
+    "Part",
+    "Place",
+    "Plot",
+    "PluginError",
+    "RollUp",
+    "RollUps",
+    "Rows",
+    "Series",
+    "Severity",
+    "SiteFrame",
+    "SiteTopology",
+    "Size",
+    "Snapshot",
+    "SourceState",
+    "SourceStatus",
+    "Span",
+    "Split",
+    "StateColumn",
+    "Table",
+    "TableColumn",
+    "TargetError",
+    "Text",
+    "Tree",
+    "TreeNode",
+    "Unjoined",
+    "View",
+    "clean",
+    "compile_expression",
+    "format_value",
+    "heat_levels",
+    "heat_map",
+    "select",
+    "shown_metric",
+]

@@ -14,6 +14,8 @@ import click
 def emulate(listen: str, gpus: int, sites: int, seed: int, scenario: str) -> None:
     r"""Serve the emulator: dcgm-exporter text at /metrics, the native site API at /site/v1.
 
+    It runs until Ctrl+C or SIGTERM, and needs: pip install 'gigadeck[serve]'.
+
     \b
     Example:
       gigadeck emulate --listen 127.0.0.1:9400 --gpus 16000 --sites 1
@@ -22,6 +24,7 @@ def emulate(listen: str, gpus: int, sites: int, seed: int, scenario: str) -> Non
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise click.UsageError(f"--listen {listen!r} is not HOST:PORT, such as 127.0.0.1:9400")
-    from console.wiring import serve_emulator
+    from console.wiring import Demo, serve_emulator
 
-    serve_emulator(host.strip("[]"), int(port), gpus=gpus, sites=sites, seed=seed, scenario=scenario)
+    demo = Demo(gpus=gpus, sites=sites, seed=seed, scenario=scenario)
+    serve_emulator(host.strip("[]"), int(port), demo, announce=lambda text: click.echo(text, err=True))

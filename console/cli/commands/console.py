@@ -1,0 +1,82 @@
+"""The console itself: joins a fleet to the screen."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import TYPE_CHECKING
+
+from console.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from console.cli.options import Choice
+    from console.ui.setup import AppSetup
+    from console.wiring import Demo, Fleet
+
+
+def has_terminal() -> bool:
+    """Return whether there is a terminal to draw on and to read keys from."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def open_console(choice: Choice, demo: Demo | None = None) -> int:
+    """Show a fleet until the user quits and return the exit code; without a terminal it prints one status."""
+    from console.wiring import open_fleet
+
+    if not has_terminal():
+        return print_status(choice, demo)
+    from console.cli.opening import set_up_logging
+
+    set_up_logging(choice, quiet=True)
+    fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only, demo=demo, keep_journal=True)
+    from console.ui.run import run_app
+
+    return run_app(app_setup(fleet))
+
+
+def app_setup(fleet: Fleet) -> AppSetup:
+    """Return what the screen is built from: the fleet, the panels, the themes and the user's settings."""
+    from console.config.places import state_dir
+    from console.ui.setup import DEFAULT_THEME, AppSetup, PanelInfo
+    from console.wiring import all_themes, user_settings
+
+    themes, theme_faults = all_themes()
+    settings, setting_faults = user_settings()
+    broken = [f"plugin {info.id}: {info.reason}" for info in fleet.host.plugins if info.state == "failed"]
+    return AppSetup(
+        session=fleet.session,
+        panels=[PanelInfo(info.id, info.title, info.key) for info in fleet.panels],
+        themes=themes,
+        metrics=fleet.metrics,
+        fleet_name=fleet.name,
+        environment=fleet.environment,
+        read_only=fleet.read_only,
+        theme=settings.theme or DEFAULT_THEME,
+        user=_user(),
+        utc=settings.clock != "site",
+        keys=settings.keys,
+        notices=[*broken, *map(str, theme_faults), *map(str, setting_faults)],
+        reload_themes=all_themes,
+        state_folder=state_dir(),
+    )
+
+
+def print_status(choice: Choice, demo: Demo | None) -> int:
+    """Print one status of the sites, for a run without a terminal."""
+    from console.cli.commands.status import write_status
+    from console.cli.opening import running, settled
+    from console.cli.options import Shape
+    from console.wiring import open_fleet
+
+    shape = Shape("table", (), "", "", 0, "", header=True, color=False, strict=False)
+    fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only, demo=demo)
+    with running(fleet, choice):
+        write_status(settled(fleet, choice), shape, level="site", by="")
+    return Exit.DONE
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in a container
+        return ""

@@ -1,0 +1,135 @@
+"""What `gigadeck doctor` looks at: plugins, themes, the terminal, every endpoint and every site, with what to do."""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from console.model.snapshot import SourceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from console.model.snapshot import SiteFrame, Snapshot, SourceStatus
+    from console.wiring import Fleet
+
+SKEW_LIMIT_S = 5.0
+FIELDS = ("id", "state", "what", "advice")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; `state` is ok, warning or failed; `advice` says what to do."""
+
+    id: str
+    state: str
+    what: str
+    advice: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the finding as a JSON-safe row."""
+        return asdict(self)
+
+
+def diagnose(fleet: Fleet, snapshot: Snapshot) -> list[Finding]:
+    """Return everything that was looked at, in the order in which a fault would be looked for."""
+    return [
+        *_configuration(fleet),
+        *_extensions(fleet),
+        *_terminal(),
+        *(finding for source in snapshot.sources for finding in _source(source, snapshot)),
+        *(_site(site, snapshot) for site in snapshot.frame.sites),
+    ]
+
+
+def _configuration(fleet: Fleet) -> Iterator[Finding]:
+    config = fleet.config
+    if config is None:
+        yield Finding("fleet", "ok", f"{fleet.name}: the built-in emulator")
+        return
+    sources = sum(len(site.sources) for site in config.sites)
+    told = f"{config.path}: {len(config.sites)} sites, {sources} sources, {len(config.checks)} checks"
+    yield Finding("fleet", "ok", told)
+    for site in config.sites:
+        if not site.sources:
+            yield Finding(f"fleet/{site.name}", "warning", "has no sources", f"add one under sites.{site.name}.sources")
+
+
+def _extensions(fleet: Fleet) -> Iterator[Finding]:
+    from console.wiring import all_themes, user_settings
+
+    broken = [info for info in fleet.host.plugins if info.state == "failed"]
+    for info in broken:
+        yield Finding(f"plugin/{info.id}", "failed", info.reason, f"mend or remove {info.origin}")
+    yield Finding("plugins", "ok", f"{len(fleet.host.plugins) - len(broken)} plugins can be used")
+    themes, theme_faults = all_themes()
+    for fault in theme_faults:
+        yield Finding("theme", "failed", str(fault), "mend the line that is named")
+    yield Finding("themes", "ok", f"{len(themes)} themes can be used")
+    for fault in user_settings()[1]:
+        yield Finding("settings", "failed", str(fault), "mend the line that is named")
+
+
+def _terminal() -> Iterator[Finding]:
+    if not sys.stdout.isatty():
+        yield Finding("terminal", "ok", "none: headless commands only")
+        return
+    encoding = locale.getpreferredencoding(False)
+    if encoding.lower().replace("-", "") != "utf8":
+        advice = "set LANG=C.UTF-8 (or any UTF-8 locale)"
+        yield Finding("terminal", "warning", f"the locale's encoding is {encoding}: glyphs will be wrong", advice)
+    size, term = os.get_terminal_size(), os.environ.get("TERM", "")
+    small = size.columns < 80 or size.lines < 24
+    state, advice = ("warning", "make the window at least 80x24") if small else ("ok", "")
+    yield Finding("terminal", state, f"TERM={term or 'not set'}, {size.columns}x{size.lines}", advice)
+
+
+def _source(source: SourceStatus, snapshot: Snapshot) -> Iterator[Finding]:
+    name = f"{source.site}/{source.name}"
+    if source.last_error or source.state in (SourceState.FAILING, SourceState.STALE, SourceState.STARTING):
+        what, _, advice = source.last_error.removeprefix(f"{name}: ").partition("; ")
+        state = "warning" if source.state is SourceState.STARTING and not source.last_error else "failed"
+        yield Finding(name, state, what or f"{source.state.value}: no answer yet", advice or "try a longer --timeout")
+        return
+    yield Finding(name, "ok", _cost(source, snapshot.at))
+    if source.clock_skew_s is not None and abs(source.clock_skew_s) > SKEW_LIMIT_S:
+        told = f"its clock is {source.clock_skew_s:+.0f} s from this machine's"
+        yield Finding(f"{name}/clock", "warning", told, "check NTP on both; ages are corrected meanwhile")
+    for warning in source.warnings:
+        yield Finding(f"{name}/warning", "warning", warning, "the answer was partial; ask who runs this server")
+
+
+def _cost(source: SourceStatus, now: float) -> str:
+    parts = [
+        source.url,
+        f"{source.latency_p50_s * 1000:.0f} ms",
+        f"{source.requests} requests",
+        f"{source.body_bytes / 1e6:.1f} MB",
+        f"every {source.cadence_s:g} s",
+    ]
+    if source.data_at:
+        parts.append(f"data {max(0.0, now - source.data_at):.0f} s old")
+    if source.clock_skew_s is not None:
+        parts.append(f"clock {source.clock_skew_s:+.1f} s")
+    parts += [f"{name} {note}" for name, note in sorted(source.notes.items())]
+    return ", ".join(parts)
+
+
+def _site(site: SiteFrame, snapshot: Snapshot) -> Finding:
+    expected, live = site.topology.gpus, int(site.reporting.sum())
+    unjoined = sum(each.total for each in site.unjoined)
+    told = f"{live:,} of {expected:,} GPUs report"
+    if unjoined:
+        names = ", ".join(_some_names(site))
+        advice = f"add them to the inventory or map them under aliases: {names}"
+        return Finding(site.site, "warning", f"{told}; {unjoined:,} names lead to no node", advice)
+    if site.stale or not live:
+        return Finding(site.site, "failed", told, "see its sources above")
+    return Finding(site.site, "ok" if live == expected else "warning", told, "")
+
+
+def _some_names(site: SiteFrame) -> Sequence[str]:
+    return [name for each in site.unjoined for name in each.names][:3]
