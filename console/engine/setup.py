@@ -55,7 +55,7 @@ class SessionConfig:
 
     fleet: str
     environment: str = ""
-    metrics: MetricTable = BUILTIN
+    metrics: MetricTable = field(default_factory=lambda: BUILTIN)
     sites: tuple[SiteSetup, ...] = ()
     checks: tuple[CheckSpec, ...] = ()
     panels: Mapping[str, Panel] = field(default_factory=dict)
