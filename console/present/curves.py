@@ -77,7 +77,7 @@ def _binned(series: Series, start: float, end: float, columns: int) -> Floats:
     inside = known & (column >= 0) & (column < columns)
     counts = np.bincount(column[inside], minlength=columns)
     sums = np.bincount(column[inside], weights=values[inside], minlength=columns)
-    middles = start + (np.arange(columns) + 0.5) * step
+    middles: Floats = start + (np.arange(columns, dtype=np.float64) + 0.5) * np.float64(step)
     between = _between(at, values, middles, step)
     return np.where(counts > 0, sums / np.maximum(counts, 1), between)
 
@@ -125,4 +125,5 @@ def _dots(line: Floats, low: float, high: float, height: int) -> NDArray[np.int6
     row = (rows - 1 - np.arange(rows))[:, None]
     on = (row >= bottom[None, :]) & (row <= top[None, :]) & known[None, :]
     cells = on.reshape(height, 4, len(line) // 2, 2)
-    return np.einsum("hrwc,rc->hw", cells.astype(np.int64), _DOTS)
+    bits: NDArray[np.int64] = np.einsum("hrwc,rc->hw", cells.astype(np.int64), _DOTS)
+    return bits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ class Run:
 
 def glyphs(levels: NDArray[np.uint8]) -> str:
     """Return one bar a cell, as high as its level; a dot where it is missing."""
-    return _TABLE[levels].tobytes().decode("utf-32-le" if np.little_endian else "utf-32-be")
+    return _TABLE[levels].tobytes().decode(f"utf-32-{sys.byteorder[0]}e")
 
 
 class HeatGrid:
