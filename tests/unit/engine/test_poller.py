@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from console.model.errors import RateLimited, ServerFailed
 from console.model.snapshot import SourceState
 from tests.support.clock import FakeClock, settle
 from tests.support.sources import ScriptedSource, reading_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 @dataclass
