@@ -1,4 +1,4 @@
-"""YAML as this program means it: version 1.2's meanings, no duplicate keys, the line of every key, bounded in every way.
+"""YAML as this program means it: version 1.2, no duplicate keys, the line of every key, bounded in every way.
 
 Nodes are built from the parser's events: PyYAML's C composer calls itself for each level and crashes on deep nesting,
 and its constructor reads `NO` as false, `0777` as octal, `1:30` as 90 and lets the last of two equal keys win.
@@ -59,16 +59,13 @@ class Document:
 
     def line_of(self, path: tuple[str | int, ...]) -> int:
         """Return the line of the deepest part of a path that the file has, 0 if it has none of it."""
-        here, line = self.data, getattr(self.data, "line", 0)
+        here, line = self.data, int(getattr(self.data, "line", 0))
         for step in path:
-            if isinstance(here, Map) and isinstance(step, str) and step in here.lines:
-                line = here.lines[step]
-            elif isinstance(here, Seq) and isinstance(step, int) and step < len(here):
-                line = here.lines[step]
-            else:
+            if not has(here, step):
                 break
-            here = here[step]  # type: ignore[index]  # mypy does not join the two kinds of index
-        return int(line)
+            line = here.lines[step]
+            here = here[step]
+        return line
 
     def error(self, path: tuple[str | int, ...], message: str) -> ConfigError:
         """Return a fault at a path: `sites.muc1.sources[0].url`."""
@@ -78,16 +75,17 @@ class Document:
         """Return a path as text; an item of a list goes by its name where it has one."""
         here, text = self.data, ""
         for step in path:
-            known = isinstance(step, str) or (isinstance(here, Seq) and step < len(here))
-            inside = here[step] if known and isinstance(here, Seq | Map) and _has(here, step) else None
-            name = inside.get("name") if isinstance(step, int) and isinstance(inside, Map) else None
+            here = here[step] if has(here, step) else None
+            name = here.get("name") if isinstance(step, int) and isinstance(here, Map) else None
             text += f".{shown(name)}" if isinstance(name, str) and name else _step(step)
-            here = inside
         return text.lstrip(".")
 
 
-def _has(here: Map | Seq, step: str | int) -> bool:
-    return step in here if isinstance(here, Map) else isinstance(step, int) and step < len(here)
+def has(here: Any, step: str | int) -> bool:
+    """Whether a container has a key or an item."""
+    if isinstance(here, Map):
+        return step in here.lines
+    return isinstance(here, Seq) and isinstance(step, int) and step < len(here)
 
 
 def _step(step: str | int) -> str:
@@ -121,12 +119,12 @@ def parse_yaml(text: str, file: str) -> Document:
     try:
         for event in _events(text):
             composer.take(event)
-    except _Broken as error:
+    except _BrokenError as error:
         return Document(file, None, (*composer.errors, ConfigError(file, error.line, "", error.message)))
     return Document(file, composer.root, tuple(composer.errors))
 
 
-class _Broken(Exception):
+class _BrokenError(Exception):
     """A text that is not one YAML document."""
 
     def __init__(self, line: int, message: str) -> None:
@@ -140,10 +138,10 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "cannot be parsed"
-        raise _Broken(mark.line + 1 if mark else 0, f"is not valid YAML: {shown(reason, 120)}") from None
+        raise _BrokenError(mark.line + 1 if mark else 0, f"is not valid YAML: {shown(reason, 120)}") from None
     except (yaml.YAMLError, ValueError) as error:
         line = text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
-        raise _Broken(line, "is not valid YAML: it holds a character that YAML does not allow") from None
+        raise _BrokenError(line, "is not valid YAML: it holds a character that YAML does not allow") from None
 
 
 @dataclass(eq=False)
@@ -177,16 +175,16 @@ class _Composer:
     def document(self, event: Any, line: int) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise _Broken(line, "holds more than one document (---)")
+            raise _BrokenError(line, "holds more than one document (---)")
 
     def start(self, event: Any, line: int) -> None:
         if len(self._stack) >= MAX_DEPTH:
-            raise _Broken(line, f"is nested more than {MAX_DEPTH} levels deep")
+            raise _BrokenError(line, f"is nested more than {MAX_DEPTH} levels deep")
         self._check_tag(event, line)
         container = Map() if isinstance(event, yaml.MappingStartEvent) else Seq()
         container.line = line
         if self._is_key():
-            raise _Broken(line, "has a key that is not text")
+            raise _BrokenError(line, "has a key that is not text")
         self._stack.append(_Open(container, event.anchor))
 
     def end(self, event: Any, line: int) -> None:
@@ -205,9 +203,9 @@ class _Composer:
 
     def alias(self, event: Any, line: int) -> None:
         if self._is_key():
-            raise _Broken(line, "has a key that is not text")
+            raise _BrokenError(line, "has a key that is not text")
         if event.anchor not in self._anchors:
-            raise _Broken(line, f"refers to *{shown(event.anchor)}, which is not defined before")
+            raise _BrokenError(line, f"refers to *{shown(event.anchor)}, which is not defined before")
         self._put(self._anchors[event.anchor], line, None)
 
     def _is_key(self) -> bool:
@@ -243,9 +241,9 @@ class _Composer:
         container.weight += getattr(value, "weight", 1)
         container.depth = max(container.depth, 1 + getattr(value, "depth", 0))
         if container.weight > MAX_VALUES:
-            raise _Broken(line, f"holds more than {MAX_VALUES:,} values (aliases written out)")
+            raise _BrokenError(line, f"holds more than {MAX_VALUES:,} values (aliases written out)")
         if container.depth > MAX_DEPTH:
-            raise _Broken(line, f"is nested more than {MAX_DEPTH} levels deep")
+            raise _BrokenError(line, f"is nested more than {MAX_DEPTH} levels deep")
 
     def _merge(self, into: Map | Seq, value: Any, line: int) -> None:
         """Add the keys of a merged mapping (or of several) that the mapping does not have itself."""
