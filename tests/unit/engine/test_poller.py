@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
