@@ -1,0 +1,118 @@
+"""Draws heat maps: one cell a GPU, node or rack, with colour and height."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.present.formats import FORMATS, format_value
+from console.present.heat_grid import BARS, HeatGrid, glyphs
+from console.present.safe import clean
+from console.present.scale import heat_levels
+from console.present.tokens import heat_token
+from console.ui.draw.painter import Look, Painter
+from console.ui.draw.runs import Runs, Segments
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from console.model.views import HeatMap
+
+INDENT = 1
+NARROW = 100
+
+
+class HeatPainter(Painter):
+    """A heat map; `previous` are the levels that were drawn before, against which noise does not repaint."""
+
+    selectable = True
+
+    def __init__(self, view: HeatMap, width: int, height: int, *, previous: NDArray[np.uint8] | None = None) -> None:
+        super().__init__(view.title or " ", width, height)
+        self.view = view
+        self.levels = view.levels
+        if previous is not None and previous.shape == view.levels.shape:
+            self.levels = heat_levels(view.values, view.low, view.high, previous)
+        self._grid = HeatGrid(view, max(1, width - 2 * INDENT))
+
+    @property
+    def lines(self) -> int:
+        """Lines of the whole map."""
+        return self._grid.lines
+
+    @property
+    def count(self) -> int:
+        """Cells of the map."""
+        return len(self.levels)
+
+    def id_at(self, index: int) -> str:
+        """Return the address of a cell."""
+        return str(self.view.ids[index]) if 0 <= index < self.count else ""
+
+    def index_of(self, key: str) -> int:
+        """Return the cell of an address, -1 if it is not on the map."""
+        try:
+            return self.view.ids.index(key)
+        except ValueError:
+            return -1
+
+    def line_of(self, index: int) -> int:
+        """Return the line on which a cell stands."""
+        return self._grid.find(index)[0]
+
+    def step(self, index: int, lines: int, cells: int = 0) -> int:
+        """Return the cell that is so many lines and cells away, the nearest one on that line."""
+        at = max(0, min(self.count - 1, index + cells))
+        if not lines:
+            return at
+        line, x = self._grid.find(at)
+        found = self._grid.cell_at(max(0, min(self.lines - 1, line + lines)), x)
+        return found if found >= 0 else at
+
+    def item_at(self, line: int, x: int) -> int:
+        """Return the cell nearest to a place on a line."""
+        return self._grid.cell_at(line, x - INDENT)
+
+    def aside(self, look: Look) -> list[tuple[str, str]]:
+        """Return the cell under the cursor and the scale with its ends and unit."""
+        view = self.view
+        told = FORMATS[view.format].unit if view.format in FORMATS else ""
+        unit = "" if told else clean(view.unit, 12)
+        low, high = format_value(view.low, view.format), format_value(view.high, view.format)
+        bars = [(bar, heat_token(round(i * 9 / 7))) for i, bar in enumerate(BARS)]
+        scale = [(f"{low} ", "text"), *bars, (f" {high} {unit}".rstrip(), "text")]
+        seen = [(f"{text}  ", token) for text, token in super().aside(look)]
+        return [*seen, *self._chosen(look, unit), *scale]
+
+    def _chosen(self, look: Look, unit: str) -> list[tuple[str, str]]:
+        if not look.focused or not 0 <= look.cursor < self.count or self.width < NARROW:
+            return []
+        value = format_value(self.view.values[look.cursor], self.view.format)
+        return [(f"{clean(self.id_at(look.cursor), 60)}  {value} {unit}".rstrip() + "   ", "text.strong")]
+
+    def body_line(self, line: int, look: Look) -> Segments:
+        """Return one line of labels and cells."""
+        palette = look.palette
+        runs = Runs(self.width, palette.base)
+        label = palette.style("text.dim")
+        for run in self._grid.runs(line) if line < self.lines else ():
+            runs.to(INDENT + run.x)
+            runs.add_foreign(run.label, label)
+            runs.to(INDENT + run.cells_x)
+            self._cells(runs, run.start, run.stop, look)
+        return runs.done()
+
+    def _cells(self, runs: Runs, start: int, stop: int, look: Look) -> None:
+        levels = self.levels[start:stop]
+        text = glyphs(levels)
+        edges = np.flatnonzero(levels[1:] != levels[:-1]) + 1
+        cursor = look.cursor - start if look.focused else -1
+        cuts = {0, len(text), *edges.tolist()}
+        if 0 <= cursor < len(text):
+            cuts |= {cursor, cursor + 1}
+        ordered = sorted(cuts)
+        for begin, end in pairwise(ordered):
+            over = "cursor" if begin == cursor else ""
+            runs.add(text[begin:end], look.palette.style(heat_token(int(levels[begin])), over))

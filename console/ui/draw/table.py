@@ -1,0 +1,113 @@
+"""Draws tables: only the rows that are seen are formatted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.model.views import Align
+from console.present.formats import format_cell
+from console.present.layout import natural_width, place_columns
+from console.present.safe import clean
+from console.ui.draw.painter import Look, Painter
+from console.ui.draw.runs import Runs, Segments, fit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from console.model.views import Table, TableColumn
+    from console.present.layout import Placed
+
+GUTTER = 2
+CURSOR, MARK = "▸", "●"
+ARROWS = {True: "↓", False: "↑"}
+
+
+class TablePainter(Painter):
+    """A table; `known` are widths by column key that it had before, which it keeps so that nothing jumps."""
+
+    selectable = True
+
+    def __init__(
+        self, view: Table, width: int, height: int, *, left: int = 0, known: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__(view.title, width, height, header=1)
+        self.view = view
+        self._left = min(left, self.reach)
+        self._columns: tuple[TableColumn, ...] = view.columns[:1] + view.columns[1 + self._left :]
+        self.widths = {each.key: max(natural_width(each), (known or {}).get(each.key, 0)) for each in view.columns}
+        self._placed = place_columns(self._columns, width, indent=GUTTER, known=self.widths)
+        self._index: dict[str, int] | None = None
+
+    @property
+    def lines(self) -> int:
+        """Rows of the table."""
+        return len(self.view.ids)
+
+    @property
+    def count(self) -> int:
+        """Rows of the table."""
+        return len(self.view.ids)
+
+    @property
+    def reach(self) -> int:
+        """How many columns can be moved out on the left."""
+        return max(0, len(self.view.columns) - 2)
+
+    def id_at(self, index: int) -> str:
+        """Return the id of a row."""
+        return str(self.view.ids[index]) if 0 <= index < self.count else ""
+
+    def index_of(self, key: str) -> int:
+        """Return the row with an id, -1 if it is gone."""
+        ids = self.view.ids
+        if self._index is None and isinstance(ids, (list, tuple)):
+            self._index = {each: i for i, each in enumerate(ids)}
+        if self._index is not None:
+            return self._index.get(key, -1)
+        try:
+            return ids.index(key)
+        except ValueError:
+            return -1
+
+    def header(self, look: Look) -> Segments:
+        """Return the headings, with an arrow at the column that sorts."""
+        palette = look.palette
+        style = palette.style("header")
+        runs = Runs(self.width, palette.base)
+        for placed in self._placed:
+            runs.to(placed.start)
+            runs.add(fit(self._heading(placed), placed.width, right=placed.right), style)
+        return runs.done()
+
+    def _heading(self, placed: Placed) -> str:
+        column = self._columns[placed.index]
+        title = clean(column.title, 40)
+        field = self.view.sort.removeprefix("-")
+        if not field or field != column.key:
+            return title
+        arrow = ARROWS[self.view.sort.startswith("-")]
+        return f"{arrow}{title}" if column.align is Align.RIGHT else f"{title}{arrow}"
+
+    def body_line(self, line: int, look: Look) -> Segments:
+        """Return one row; below the last one nothing, instead of none the word for it."""
+        if not self.count and line == look.top:
+            runs = Runs(self.width, look.palette.base)
+            runs.to(GUTTER)
+            runs.add_foreign(self.view.empty, look.palette.style("text.dim"))
+            return runs.done()
+        return self._row(line, look) if line < self.count else self.blank(look)
+
+    def _row(self, row: int, look: Look) -> Segments:
+        here, marked = row == look.cursor, bool(look.marks) and self.id_at(row) in look.marks
+        over = ("cursor" if look.focused else "cursor.dim") if here else ""
+        palette = look.palette
+        base = palette.style("mark" if marked else "text", over)
+        runs = Runs(self.width, base)
+        pointer = CURSOR if here and look.focused else " "
+        runs.add(pointer + (MARK if marked else " "), palette.style("mark" if marked else "key", over))
+        for placed in self._placed:
+            runs.to(placed.start)
+            span = format_cell(self._columns[placed.index], row)
+            token = "mark" if marked and span.token == "text" else span.token
+            runs.add(fit(span.text, placed.width, right=placed.right), palette.style(token, over))
+        return runs.done()
