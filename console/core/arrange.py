@@ -1,0 +1,75 @@
+"""Puts nodes into natural order of hall, rack and name, as flat arrays with offsets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from console.core.naming import local_name, natural_key, natural_sorted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Ints = NDArray[np.int32]
+SLOT_LIMIT = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """The tree in order; `order[i]` is the input position of the node that stands at row i."""
+
+    halls: tuple[str, ...]
+    racks: tuple[str, ...]
+    nodes: tuple[str, ...]
+    hall_racks: Ints
+    rack_nodes: Ints
+    node_gpus: Ints
+    gpu_slot: NDArray[np.uint8]
+    order: Ints
+
+    def rows(self) -> Ints:
+        """Return the row of each node by its input position."""
+        rows = np.empty(len(self.order), dtype=np.int32)
+        rows[self.order] = np.arange(len(self.order), dtype=np.int32)
+        return rows
+
+
+def arrange(names: Sequence[str], halls: Sequence[str], racks: Sequence[str], gpus: Sequence[int]) -> Arrangement:
+    """Return the tree of these nodes; a rack is known by its hall and name. GPU slots count from 0 in each node."""
+    nodes = [local_name(name) for name in names]
+    hall_of, rack_of = [local_name(hall) for hall in halls], [local_name(rack) for rack in racks]
+    hall_rank, rack_rank = _ranks(hall_of), _ranks(rack_of)
+    keys = [
+        (hall_rank[hall], rack_rank[rack], natural_key(node))
+        for hall, rack, node in zip(hall_of, rack_of, nodes, strict=True)
+    ]
+    order = sorted(range(len(nodes)), key=keys.__getitem__)
+    place = np.array([keys[i][:2] for i in order], dtype=np.int64).reshape(-1, 2)
+    new_hall, new_rack = _changes(place[:, :1]), _changes(place)
+    counts = np.array([gpus[i] for i in order], dtype=np.int32)
+    node_gpus = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    slots = np.arange(node_gpus[-1], dtype=np.int64) - np.repeat(node_gpus[:-1], counts)
+    return Arrangement(
+        halls=tuple(hall_of[order[i]] for i in new_hall),
+        racks=tuple(rack_of[order[i]] for i in new_rack),
+        nodes=tuple(nodes[i] for i in order),
+        hall_racks=np.append(np.searchsorted(new_rack, new_hall), len(new_rack)).astype(np.int32),
+        rack_nodes=np.append(new_rack, len(nodes)).astype(np.int32),
+        node_gpus=node_gpus,
+        gpu_slot=slots.astype(np.uint8),
+        order=np.array(order, dtype=np.int32),
+    )
+
+
+def _ranks(names: list[str]) -> dict[str, int]:
+    return {name: rank for rank, name in enumerate(natural_sorted(set(names)))}
+
+
+def _changes(place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows at which a new hall (or rack) begins."""
+    if not len(place):
+        return np.zeros(0, dtype=np.int64)
+    return np.append(0, np.flatnonzero((place[1:] != place[:-1]).any(axis=1)) + 1)

@@ -1,0 +1,179 @@
+"""Folds arrays of a finer level to a wider one: runs of equally sized groups by columns, anything else by reduceat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.model.levels import SITE_LEVELS, Level
+from console.model.snapshot import RollUps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from console.model.topology import SiteTopology
+
+    Floats = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
+    Counts = NDArray[np.int32]
+
+MOST_RUNS = 16
+MOST_IN_A_GROUP = 128
+_NONE = np.float32(-np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Upper rows `first:last` that all hold `size` lower rows, from lower row `start` on."""
+
+    first: int
+    last: int
+    size: int
+    start: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + (self.last - self.first) * self.size
+
+
+class Fold:
+    """One step up: from lower rows to the upper rows whose start offsets are `starts` int32[upper + 1]."""
+
+    def __init__(self, starts: NDArray[np.int32]) -> None:
+        self.sizes = np.diff(starts).astype(np.int32)
+        self._filled = np.flatnonzero(self.sizes)
+        self._at = starts[:-1][self._filled]
+        self._runs = _runs(starts, self.sizes)
+
+    def sums(self, values: Floats | Doubles) -> Doubles:
+        """Return float64 sums; an empty group is 0. Values must be free of NaN."""
+        out = np.zeros(len(self.sizes), dtype=np.float64)
+        if self._runs is None:
+            out[self._filled] = np.add.reduceat(values, self._at, dtype=np.float64)
+            return out
+        for run in self._runs:
+            out[run.first : run.last] = _columns(values, run).sum(axis=0)
+        return out
+
+    def totals(self, counts: Counts) -> Counts:
+        """Return int32 sums of counts."""
+        out = np.zeros(len(self.sizes), dtype=np.int32)
+        if self._runs is None:
+            out[self._filled] = np.add.reduceat(counts, self._at)
+            return out
+        for run in self._runs:
+            out[run.first : run.last] = _columns(counts, run).sum(axis=0, dtype=np.int32)
+        return out
+
+    def maxima(self, values: Floats) -> Floats:
+        """Return float32 maxima; an empty group is -inf. Values must be free of NaN."""
+        out = np.full(len(self.sizes), _NONE, dtype=np.float32)
+        if self._runs is None:
+            out[self._filled] = np.maximum.reduceat(values, self._at)
+            return out
+        for run in self._runs:
+            out[run.first : run.last] = _columns(values, run).max(axis=0)
+        return out
+
+    def bottom(self, values: Floats) -> tuple[Doubles, Floats]:
+        """Return sums and maxima of values free of NaN at once, sharing the pass over them."""
+        if self._runs is None:
+            return self.sums(values), self.maxima(values)
+        sums = np.zeros(len(self.sizes), dtype=np.float64)
+        maxima = np.full(len(self.sizes), _NONE, dtype=np.float32)
+        for run in self._runs:
+            columns = _columns(values, run)
+            columns.sum(axis=0, out=sums[run.first : run.last], dtype=_sum_type(run.size))
+            columns.max(axis=0, out=maxima[run.first : run.last])
+        return sums, maxima
+
+
+class Pyramid:
+    """The folds of one topology, from each level to the next wider one; made once a topology."""
+
+    def __init__(self, topology: SiteTopology) -> None:
+        self.topology = topology
+        self._folds = {upper: Fold(topology.starts(upper, upper.child)) for upper in SITE_LEVELS[:-1]}
+        self._full: dict[Level, dict[Level, Counts]] = {}
+
+    def roll_up(self, metric: str, level: Level, values: Floats, *, complete: bool = False) -> RollUps:
+        """Return one metric, measured at `level`, at every wider level of the site; NaN values are left out.
+
+        `complete` says that no value is NaN. Node sums are float32 additions, wider ones float64, so that 400,000
+        values lose no digit that float32 can show.
+        """
+        present = None if complete else ~np.isnan(values)
+        if present is None or present.all():
+            counts = self.expected(level)
+            sums, maxima = self._climb(level, values, values)
+        else:
+            counts = self._count(level, present.astype(np.int32))
+            sums, maxima = self._climb(
+                level, np.where(present, values, np.float32(0)), np.where(present, values, _NONE)
+            )
+        # Where nothing reported, a sum of 0 and a maximum of -inf would be lies.
+        narrow = {each: _known(counts[each], sums[each].astype(np.float32)) for each in sums}
+        return RollUps(metric, counts, narrow, {each: _known(counts[each], maxima[each]) for each in maxima})
+
+    def _wider(self, level: Level) -> list[Level]:
+        return [each for each in reversed(SITE_LEVELS[:-1]) if each.depth < level.depth]
+
+    def _climb(self, level: Level, addends: Floats, highs: Floats) -> tuple[dict[Level, Doubles], dict[Level, Floats]]:
+        sums: dict[Level, Doubles] = {}
+        maxima: dict[Level, Floats] = {}
+        low: Floats | Doubles = addends
+        for upper in self._wider(level):
+            fold = self._folds[upper]
+            if low is highs:
+                sums[upper], maxima[upper] = fold.bottom(highs)
+            else:
+                sums[upper], maxima[upper] = fold.sums(low), fold.maxima(highs)
+            low, highs = sums[upper], maxima[upper]
+        return sums, maxima
+
+    def _count(self, level: Level, ones: Counts) -> dict[Level, Counts]:
+        counts: dict[Level, Counts] = {}
+        for upper in self._wider(level):
+            fold = self._folds[upper]
+            ones = counts[upper] = fold.totals(ones)
+        return counts
+
+    def fold(self, upper: Level) -> Fold:
+        """Return the step up to one level from the next finer one."""
+        return self._folds[upper]
+
+    def expected(self, level: Level) -> dict[Level, Counts]:
+        """Return how many rows of `level` there are in each row of every wider level."""
+        if level not in self._full:
+            self._full[level] = self._count(level, np.ones(self.topology.count(level), dtype=np.int32))
+        return self._full[level]
+
+    def counts(self, level: Level, present: NDArray[np.bool_]) -> dict[Level, Counts]:
+        """Return how many of the rows of `level` are true, by wider level."""
+        return self._count(level, present.astype(np.int32))
+
+
+def _known(counts: Counts, values: Floats) -> Floats:
+    return values if counts.all() else np.where(counts > 0, values, np.float32(np.nan))
+
+
+def _sum_type(size: int) -> type[np.float32] | type[np.float64]:
+    return np.float32 if size <= 16 else np.float64
+
+
+def _columns(values: NDArray[np.generic], run: _Run) -> NDArray[np.generic]:
+    """Return [size, groups] with each group's values below each other: NumPy then works on long rows."""
+    return np.ascontiguousarray(values[run.start : run.stop].reshape(-1, run.size).T)
+
+
+def _runs(starts: NDArray[np.int32], sizes: NDArray[np.int32]) -> list[_Run] | None:
+    if not len(sizes):
+        return []
+    cuts = [0, *(np.flatnonzero(np.diff(sizes)) + 1).tolist(), len(sizes)]
+    if len(cuts) > MOST_RUNS + 1 or int(sizes.max()) > MOST_IN_A_GROUP:
+        return None
+    runs = [_Run(first, last, int(sizes[first]), int(starts[first])) for first, last in pairwise(cuts)]
+    return [run for run in runs if run.size]

@@ -1,0 +1,171 @@
+"""Joins a voice's keys to GPU rows, and learns from them: UUIDs, swaps, moves, new nodes of a discovered site."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.core.arrange import SLOT_LIMIT
+from console.core.growth import NewNode, grow
+from console.core.naming import NodeNames, local_name, without_port
+from console.core.remap import find_slots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from console.core.layout import Layout
+    from console.model.reading import GpuKeys
+    from console.model.topology import SiteTopology
+
+    Rows = NDArray[np.int32]
+    Longs = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
+
+
+def learn(topology: SiteTopology, keys: GpuKeys, layout: Layout | None = None) -> tuple[SiteTopology, Rows]:
+    """Return the topology with what these keys teach, and int32[keys]: each key's GPU row, -1 where nothing joins.
+
+    The same topology object comes back when nothing is new. A UUID fills a slot that had none; another UUID in a slot
+    is a swap; a UUID in another slot has moved. A UUID or slot that this very reading also confirms as it was keeps
+    its place, and the contradicting key does not join: two voices in one body must not make the site flap. Nodes and
+    slots are added only where the site is not declared.
+    """
+    names = NodeNames(topology)
+    nodes = names.rows(keys.nodes)
+    slots = _numbered(topology, keys, nodes)
+    if not topology.declared:
+        grown = _grown(topology, keys, names, nodes, slots, layout)
+        if grown is not topology:
+            topology, nodes = grown, NodeNames(grown).rows(keys.nodes)
+    by_slot = find_slots(topology, nodes.astype(np.int64), slots)
+    by_uuid = topology.uuids.find(keys.uuid_high, keys.uuid_low)
+    rows = np.where(by_slot >= 0, by_slot, by_uuid)
+    known = _known(keys)
+    confirmed = known & (by_slot >= 0) & (by_slot == by_uuid)
+    claims = np.flatnonzero(known & (by_slot >= 0) & (by_slot != by_uuid))
+    if not len(claims):
+        return topology, rows
+    winners = _winners(topology, keys, claims, by_slot, by_uuid, by_slot[confirmed])
+    losers = np.setdiff1d(claims, winners, assume_unique=True)
+    rows[losers] = -1
+    if not len(winners):
+        return topology, rows
+    return _with_uuids(topology, keys, winners, by_slot, by_uuid), rows
+
+
+def _known(keys: GpuKeys) -> Flags:
+    known: Flags = (keys.uuid_high != 0) | (keys.uuid_low != 0)
+    return known
+
+
+def _winners(
+    topology: SiteTopology, keys: GpuKeys, claims: Longs, by_slot: Rows, by_uuid: Rows, confirmed: Rows
+) -> Longs:
+    """Return the claims that hold: neither the slot nor the UUID is confirmed elsewhere, and each is claimed first."""
+    settled = np.zeros(topology.gpus + 1, dtype=bool)
+    settled[confirmed] = True
+    settled[-1] = False
+    held = claims[~settled[by_slot[claims]] & ~settled[by_uuid[claims]]]
+    held = held[np.sort(np.unique(by_slot[held], return_index=True)[1])]
+    pairs = np.stack([keys.uuid_high[held], keys.uuid_low[held]], axis=1)
+    return held[np.sort(np.unique(pairs, axis=0, return_index=True)[1])] if len(held) else held
+
+
+def _with_uuids(topology: SiteTopology, keys: GpuKeys, winners: Longs, by_slot: Rows, by_uuid: Rows) -> SiteTopology:
+    high, low = topology.uuid_high.copy(), topology.uuid_low.copy()
+    left = by_uuid[winners]
+    left = left[left >= 0]
+    high[left] = low[left] = 0
+    high[by_slot[winners]] = keys.uuid_high[winners]
+    low[by_slot[winners]] = keys.uuid_low[winners]
+    models, codes = _with_models(topology, keys, winners, by_slot)
+    return replace(
+        topology, version=topology.version + 1, uuid_high=high, uuid_low=low, models=models, model_code=codes
+    )
+
+
+def _with_models(
+    topology: SiteTopology, keys: GpuKeys, winners: Longs, by_slot: Rows
+) -> tuple[tuple[str, ...], NDArray[np.uint8] | None]:
+    if not keys.models:
+        return topology.models, topology.model_code
+    said = [keys.models[i] for i in winners.tolist()]
+    models = tuple(dict.fromkeys([*topology.models, *said]))[:SLOT_LIMIT]
+    code = {model: i for i, model in enumerate(models)}
+    old = topology.model_code
+    codes = np.zeros(topology.gpus, dtype=np.uint8) if old is None else old.copy()
+    codes[by_slot[winners]] = [code.get(model, 0) for model in said]
+    return models, codes
+
+
+def _numbered(topology: SiteTopology, keys: GpuKeys, nodes: Rows) -> Longs:
+    """Return the slots, with a number for each new UUID whose voice gives none: the node's first free one."""
+    slots = keys.slots.astype(np.int64)
+    nameless = (slots < 0) & _known(keys)
+    if not nameless.any():
+        return slots
+    nameless &= topology.uuids.find(keys.uuid_high, keys.uuid_low) < 0
+    unknown = (topology.uuid_high == 0) & (topology.uuid_low == 0)
+    free: dict[str, list[int]] = {}
+    seen: dict[tuple[int, int], int] = {}
+    for i in np.flatnonzero(nameless).tolist():
+        uuid = (int(keys.uuid_high[i]), int(keys.uuid_low[i]))
+        if uuid not in seen:
+            name = keys.nodes[i]
+            if name not in free:
+                free[name] = _free_slots(topology, int(nodes[i]), unknown)
+            seen[uuid] = free[name].pop(0) if free[name] else -1
+        slots[i] = seen[uuid]
+    return slots
+
+
+def _free_slots(topology: SiteTopology, node: int, unknown: Flags) -> list[int]:
+    if node < 0:
+        return list(range(SLOT_LIMIT))
+    start, stop = int(topology.node_gpus[node]), int(topology.node_gpus[node + 1])
+    free = (np.flatnonzero(unknown[start:stop])).tolist()
+    return free if topology.declared else [*free, *range(stop - start, SLOT_LIMIT)]
+
+
+def _grown(
+    topology: SiteTopology, keys: GpuKeys, names: NodeNames, nodes: Rows, slots: Longs, layout: Layout | None
+) -> SiteTopology:
+    """Return the topology with every node and slot that the keys tell of; the same object when all are there."""
+    elsewhere = topology.uuids.find(keys.uuid_high, keys.uuid_low) >= 0
+    usable = (slots >= 0) & (slots < SLOT_LIMIT)
+    said = dict.fromkeys(keys.nodes[i] for i in np.flatnonzero((nodes < 0) & usable & ~elsewhere).tolist())
+    new, spellings = _new_nodes([each for each in said if each], names, layout, len(topology.nodes))
+    at = nodes.astype(np.int64)
+    if spellings:
+        told = np.fromiter((spellings.get(name, -1) for name in keys.nodes), dtype=np.int64, count=len(keys))
+        at = np.where(nodes >= 0, at, told)
+    counts = np.concatenate([np.diff(topology.node_gpus), np.zeros(len(new), dtype=np.int64)]).astype(np.int64)
+    wanted = counts.copy()
+    useful = usable & (at >= 0)
+    np.maximum.at(wanted, at[useful], slots[useful] + 1)
+    if not spellings and (wanted == counts).all():
+        return topology
+    return grow(topology, new, wanted, spellings)
+
+
+def _new_nodes(
+    said: Iterable[str], names: NodeNames, layout: Layout | None, known: int
+) -> tuple[list[NewNode], dict[str, int]]:
+    """Return the new nodes, and the position among known and new nodes of each spelling."""
+    new: list[NewNode] = []
+    positions: dict[str, int] = {}
+    spellings: dict[str, int] = {}
+    for spelling in said:
+        bare = without_port(spelling)
+        hall, rack, name = layout.place(bare) if layout else ("", "", bare)
+        name = local_name(name)
+        row = names.row(name)
+        if row < 0 and name not in positions:
+            positions[name] = known + len(new)
+            new.append(NewNode(name, hall, rack))
+        spellings[spelling] = row if row >= 0 else positions[name]
+    return new, spellings

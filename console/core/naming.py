@@ -1,0 +1,89 @@
+"""How names are ordered and how the spellings of a node's name lead to its row."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from console.model.topology import SiteTopology
+
+NO_PLACE = "-"
+_DIGITS = re.compile(r"([0-9]+)")
+_PORT = re.compile(r"^(.+):[0-9]{1,5}$")
+_IPV4 = re.compile(r"^[0-9]+(\.[0-9]+){3}$")
+
+NaturalKey = tuple[tuple[str | tuple[int, str], ...], str]
+
+
+def natural_key(name: str) -> NaturalKey:
+    """Return a sort key in which `n2` comes before `n10`; equal numbers (`n02`, `n2`) are told apart by the text."""
+    parts: list[str | tuple[int, str]] = list(_DIGITS.split(name))
+    for i in range(1, len(parts), 2):
+        digits = str(parts[i]).lstrip("0")
+        parts[i] = (len(digits), digits)
+    return tuple(parts), name
+
+
+def natural_sorted(names: Iterable[str]) -> list[str]:
+    """Return names in natural order."""
+    return sorted(names, key=natural_key)
+
+
+def local_name(text: str) -> str:
+    """Return a name that can be one part of an address: `/` becomes `_`, nothing becomes `-`."""
+    return text.replace("/", "_") or NO_PLACE
+
+
+def without_port(name: str) -> str:
+    """Return a name without the `:9400` of an exporter's address."""
+    found = _PORT.match(name)
+    head = found[1] if found else name
+    return head if ":" not in head or head.endswith("]") else name
+
+
+def short_name(name: str) -> str:
+    """Return the first label of a host name; an IPv4 address stays whole."""
+    return name if _IPV4.match(name) else name.partition(".")[0]
+
+
+class NodeNames:
+    """Every spelling of a site's nodes: names, aliases, then unambiguous first labels of either.
+
+    What a voice says is looked up as it is, without its port, and by its first label.
+    """
+
+    def __init__(self, topology: SiteTopology) -> None:
+        rows = {name: row for row, name in enumerate(topology.nodes)}
+        exact = {**topology.aliases, **rows}
+        self._rows = {**_unambiguous((short_name(name), row) for name, row in exact.items()), **exact}
+
+    def row(self, name: str) -> int:
+        """Return the row of a node, -1 where no spelling fits."""
+        row = self._rows.get(name)
+        if row is None:
+            bare = without_port(name)
+            row = self._rows.get(bare)
+            if row is None:
+                row = self._rows.get(short_name(bare), -1)
+        return row
+
+    def rows(self, names: Sequence[str]) -> NDArray[np.int32]:
+        """Return int32[len(names)]: the row of each name, -1 where no spelling fits."""
+        found = {name: self.row(name) for name in set(names)}
+        return np.fromiter(map(found.__getitem__, names), dtype=np.int32, count=len(names))
+
+
+def _unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    doubtful: set[str] = set()
+    for name, row in pairs:
+        if found.setdefault(name, row) != row:
+            doubtful.add(name)
+    return {name: row for name, row in found.items() if name not in doubtful}

@@ -1,0 +1,206 @@
+"""Columns of one metric as each source tells them, and the one column that they make together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.model.columns import Column, Times, Values, same_time
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from console.core.join import Join
+    from console.model.metrics import Metric
+    from console.model.reading import ColumnPart
+
+    Rows = NDArray[np.int32]
+
+NAN = np.float32(np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Voice:
+    """What one source says of one metric.
+
+    `oldest_at` and `newest_at` are sample times of values that are there; `complete` says that every value is.
+    """
+
+    column: Column
+    oldest_at: float
+    newest_at: float
+    complete: bool
+
+    def current(self, now: float) -> Values:
+        """Return the values with stale ones as NaN; the same array where none is stale."""
+        limit = self.column.stale_after_s
+        if now - self.oldest_at <= limit:
+            return self.column.values
+        if now - self.newest_at > limit:
+            return np.full_like(self.column.values, NAN)
+        return np.where(now - self.column.at > limit, NAN, self.column.values)
+
+    def changes_at(self, now: float) -> float:
+        """Return when the next value turns stale that is not stale now; infinity if none will."""
+        limit = self.column.stale_after_s
+        if now - self.newest_at > limit:
+            return np.inf
+        if now - self.oldest_at <= limit:
+            return self.oldest_at + limit
+        fresh = self.column.at[(now - self.column.at <= limit) & ~np.isnan(self.column.values)]
+        return float(fresh.min()) + limit if len(fresh) else np.inf
+
+
+class TimeShare:
+    """Lets the columns of one sweep share their sample times: the last array is given again for equal contents."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, Times | None, Rows, Times] | None = None
+
+    def with_missing(self, at: float, before: Times | None, missing: Rows, length: int) -> Times:
+        """Return `at` for all rows but the missing ones, which keep the time when they were last there (0: never)."""
+        if self._last is not None:
+            last_at, last_before, last_missing, last = self._last
+            same = last_at == at and last_before is before and len(last) == length
+            if same and np.array_equal(last_missing, missing):
+                return last
+        times = np.full(length, at, dtype=np.float64)
+        times[missing] = 0.0 if before is None else before[missing]
+        times.flags.writeable = False
+        self._last = (at, before, missing, times)
+        return times
+
+
+def cleaned(metric: Metric, values: NDArray[np.generic]) -> tuple[Values, bool]:
+    """Return a new float32 array with NaN for what is no number of this metric, and whether all of it is there.
+
+    Missing are NaN, infinities and what is outside `metric.low`..`metric.high`, sentinels of the vendor with it.
+    """
+    with np.errstate(over="ignore"):
+        new = np.array(values, dtype=np.float32)
+    if not len(new):
+        return new, True
+    low, high = np.float32(metric.low), np.float32(metric.high)
+    if new.min() >= low and new.max() <= high:
+        return new, True
+    with np.errstate(invalid="ignore"):
+        np.copyto(new, NAN, where=~((new >= low) & (new <= high)))
+    return new, False
+
+
+def hear(
+    before: Voice | None,
+    part: ColumnPart,
+    metric: Metric,
+    join: Join,
+    *,
+    length: int,
+    source: str,
+    stale_after_s: float,
+    not_after: float,
+    share: TimeShare,
+) -> Voice:
+    """Return what a source says now: `part` over what it said `before`, in `length` rows.
+
+    A full part makes every row missing that it does not name; such rows keep the time of their last sample. Sample
+    times after `not_after` (our clock at receipt) are cut to it: a clock that runs ahead keeps nothing fresh.
+    """
+    values, complete = cleaned(metric, part.values)
+    at = part.at
+    one_time = not len(at) or at.strides == (0,)
+    if one_time:
+        at = same_time(_sane(float(at[0]), not_after), len(at)) if len(at) else at
+    else:
+        at = np.minimum(np.nan_to_num(at, nan=0.0, posinf=0.0, neginf=0.0), not_after)
+    if join.rows is not None or len(values) != length:
+        complete = False
+    if part.full and one_time:
+        values, at = _full_at_once(before, values, at, join, length, complete, share)
+    else:
+        values, at = _row_by_row(before, values, at, join, length, full=part.full)
+    return voice(Column(metric.name, values, at, stale_after_s, source))
+
+
+def voice(column: Column) -> Voice:
+    """Return a column with what is to be known of its times; it is not written from now on."""
+    column.values.flags.writeable = False
+    at = column.at
+    missing = np.isnan(column.values)
+    complete = not missing.any()
+    if not len(at) or missing.all():
+        return Voice(column, 0.0, 0.0, complete and bool(len(at)))
+    if at.strides == (0,):
+        return Voice(column, float(at[0]), float(at[0]), complete)
+    at.flags.writeable = False
+    there = at if complete else at[~missing]
+    return Voice(column, float(there.min()), float(there.max()), complete)
+
+
+def _sane(at: float, not_after: float) -> float:
+    return min(at, not_after) if np.isfinite(at) else 0.0
+
+
+def _full_at_once(
+    before: Voice | None, values: Values, at: Times, join: Join, length: int, complete: bool, share: TimeShare
+) -> tuple[Values, Times]:
+    if join.rows is not None and join.picks is not None:
+        said = values
+        values = np.full(length, NAN, dtype=np.float32)
+        values[join.rows] = said[join.picks]
+    time = float(at[0]) if len(at) else 0.0
+    missing = np.zeros(0, dtype=np.int32) if complete else np.flatnonzero(np.isnan(values)).astype(np.int32)
+    if not len(missing):
+        return values, same_time(time, length)
+    return values, share.with_missing(time, None if before is None else before.column.at, missing, length)
+
+
+def _row_by_row(
+    before: Voice | None, values: Values, at: Times, join: Join, length: int, *, full: bool
+) -> tuple[Values, Times]:
+    out = np.full(length, NAN, dtype=np.float32) if full or before is None else before.column.values.copy()
+    times = np.zeros(length, dtype=np.float64) if before is None else np.array(before.column.at)
+    rows: Rows | slice = slice(None) if join.rows is None else join.rows
+    if join.picks is not None:
+        values, at = values[join.picks], at[join.picks]
+    out[rows] = values
+    there = ~np.isnan(values)
+    times[rows] = np.where(there, at, times[rows])
+    return out, times
+
+
+def together(voices: list[Voice]) -> Voice:
+    """Return the one column of several sources: in each row the freshest value that is there.
+
+    A row's age is that of the value taken; the longest patience of the sources holds for all.
+    """
+    if len(voices) == 1:
+        return voices[0]
+    first, *others = voices
+    values, at = first.column.values, first.column.at
+    for other in others:
+        mine, theirs = ~np.isnan(values), ~np.isnan(other.column.values)
+        take = theirs & (~mine | (other.column.at > at))
+        # Where both are missing the later sighting tells since when.
+        later = take | (~mine & ~theirs & (other.column.at > at))
+        values = np.where(take, other.column.values, values)
+        at = np.where(later, other.column.at, at)
+    patience = max(each.column.stale_after_s for each in voices)
+    names = "+".join(sorted(each.column.source for each in voices))
+    return voice(Column(first.column.metric, values, at, patience, names))
+
+
+def remapped(old: Voice, rows: Rows) -> Voice:
+    """Return a voice in a new topology's order; `rows` is the old row of each new one, -1 for a new object."""
+    kept = rows >= 0
+    at_rows = np.where(kept, rows, 0)
+    length = len(rows)
+    if not len(old.column.values):
+        values, times = np.full(length, NAN, dtype=np.float32), np.zeros(length, dtype=np.float64)
+    else:
+        values = np.where(kept, old.column.values[at_rows], NAN)
+        times = np.where(kept, old.column.at[at_rows], 0.0)
+        if kept.all() and old.column.at.strides == (0,):
+            times = same_time(float(old.column.at[0]), length)
+    return voice(replace(old.column, values=values, at=times))
