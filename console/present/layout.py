@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from console.model.views import TableColumn
 
-GAP = 2
+GAP, WIDE_GAP = 2, 4
 # Texts are measured in full up to this many rows; of longer tables the head stands for the rest.
 MEASURED_ROWS = 2000
 MINIMUM = 4
@@ -67,10 +67,12 @@ def place_columns(
     room = max(1, width - indent)
     kept = _keep(columns, least, room)
     widths = _share([columns[i] for i in kept], [natural[i] for i in kept], [least[i] for i in kept], room)
+    spare = room - sum(widths) - GAP * (len(widths) - 1)
+    gap = GAP + max(0, min(WIDE_GAP - GAP, spare // max(1, len(widths) - 1)))
     placed, start = [], indent
     for i, cells in zip(kept, widths, strict=True):
         placed.append(Placed(i, start, cells, columns[i].align is Align.RIGHT))
-        start += cells + GAP
+        start += cells + gap
     return tuple(placed)
 
 
@@ -91,18 +93,24 @@ def _keep(columns: Sequence[TableColumn], least: Sequence[int], room: int) -> li
 def _share(columns: Sequence[TableColumn], natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     """Return widths: the least that each needs, and what is left to the weighted ones that want more."""
     widths = list(least)
-    wanted = [-(-need // STEP) * STEP if column.weight else need for column, need in zip(columns, natural, strict=True)]
     spare = room - sum(widths) - GAP * (len(widths) - 1)
-    while spare > 0:
-        hungry = [i for i, column in enumerate(columns) if column.weight and widths[i] < wanted[i]]
-        if not hungry:
-            break
-        total = sum(columns[i].weight for i in hungry)
-        before = spare
-        for i in hungry:
-            more = min(wanted[i] - widths[i], max(1, before * columns[i].weight // total), spare)
-            widths[i] += more
-            spare -= more
+    weights = [column.weight for column in columns]
+    spare = _feed(widths, natural, weights, spare)
+    spare = _feed(widths, [-(-need // STEP) * STEP for need in natural], weights, spare)
     if spare < 0 and widths:
         widths[0] = max(1, widths[0] + spare)
     return widths
+
+
+def _feed(widths: list[int], wanted: Sequence[int], weights: Sequence[int], spare: int) -> int:
+    """Let the weighted columns grow towards what they want, by weight; return what is left."""
+    while spare > 0:
+        hungry = [i for i, weight in enumerate(weights) if weight and widths[i] < wanted[i]]
+        if not hungry:
+            break
+        total, before = sum(weights[i] for i in hungry), spare
+        for i in hungry:
+            more = min(wanted[i] - widths[i], max(1, before * weights[i] // total), spare)
+            widths[i] += more
+            spare -= more
+    return spare

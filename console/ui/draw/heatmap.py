@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 INDENT = 1
 NARROW = 100
+CHOSEN = "◆"
 
 
 class HeatPainter(Painter):
@@ -83,14 +84,16 @@ class HeatPainter(Painter):
         low, high = format_value(view.low, view.format), format_value(view.high, view.format)
         bars = [(bar, heat_token(round(i * 9 / 7))) for i, bar in enumerate(BARS)]
         scale = [(f"{low} ", "text"), *bars, (f" {high} {unit}".rstrip(), "text")]
-        seen = [(f"{text}  ", token) for text, token in super().aside(look)]
+        seen = [(f"lines {text}  ", token) for text, token in super().aside(look)]
         return [*seen, *self._chosen(look, unit), *scale]
 
     def _chosen(self, look: Look, unit: str) -> list[tuple[str, str]]:
-        if not look.focused or not 0 <= look.cursor < self.count or self.width < NARROW:
+        if not look.focused or not 0 <= look.cursor < self.count:
             return []
         value = format_value(self.view.values[look.cursor], self.view.format)
-        return [(f"{clean(self.id_at(look.cursor), 60)}  {value} {unit}".rstrip() + "   ", "text.strong")]
+        name = clean(self.id_at(look.cursor), 60)
+        short = name if self.width >= NARROW else "/".join(name.split("/")[-2:])
+        return [(f"{CHOSEN} {short}  {value} {unit}".rstrip() + "   ", "text.strong")]
 
     def body_line(self, line: int, look: Look) -> Segments:
         """Return one line of labels and cells."""
@@ -114,5 +117,5 @@ class HeatPainter(Painter):
             cuts |= {cursor, cursor + 1}
         ordered = sorted(cuts)
         for begin, end in pairwise(ordered):
-            over = "cursor" if begin == cursor else ""
-            runs.add(text[begin:end], look.palette.style(heat_token(int(levels[begin])), over))
+            style = look.palette.style(heat_token(int(levels[begin])), "cursor" if begin == cursor else "")
+            runs.add(CHOSEN if begin == cursor else text[begin:end], style)

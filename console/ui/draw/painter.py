@@ -99,7 +99,7 @@ class Painter:
             aside, size, room = [], 0, self.width - 6
         runs.add(RULE * 2 + " ", border)
         shown = fit(self._title, max(1, room)).rstrip() if len(self._title) > room else self._title
-        runs.add(shown, palette.style("title" if look.focused and self.selectable else "header"))
+        runs.add(shown, palette.style("title" if look.focused else "text.strong"))
         runs.add(" ", border)
         runs.to(self.width - (size + 3 if aside else 0), border, RULE)
         if aside:

@@ -100,7 +100,7 @@ class PlotPainter(Painter):
         many = max(1, min(4, span // MINIMUM_SPACING))
         for i in range(many + 1):
             at = curves.start + (curves.end - curves.start) * i / many
-            text = datetime.fromtimestamp(at, UTC).strftime(form)
+            text = datetime.fromtimestamp(at, UTC).strftime(form) + "Z" * (i == many)
             x = self._axis + round(span * i / many) - (len(text) // 2 if i < many else len(text) - 1)
             runs.to(max(x, self._axis - 1 if not i else x))
             runs.add(text, axis)

@@ -73,7 +73,7 @@ class TablePainter(Painter):
         """Return the headings, with an arrow at the column that sorts."""
         palette = look.palette
         style = palette.style("header")
-        runs = Runs(self.width, palette.base)
+        runs = Runs(self.width, style)
         for placed in self._placed:
             runs.to(placed.start)
             runs.add(fit(self._heading(placed), placed.width, right=placed.right), style)
