@@ -1,0 +1,54 @@
+"""`python -m bench [--quick] [--only NAME] [--no-write]`: runs the cases, prints the table, writes docs/benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from bench import report
+from bench.measure import machine
+
+if TYPE_CHECKING:
+    from bench.measure import Figure
+
+CASES = {
+    "merge": "one tick of a million GPUs",
+    "decode": "a vector of 100,000 series",
+    "start": "start-up of the commands and of the console",
+    "keys": "keys while a million GPUs tick",
+    "victoria": "100,000 GPUs from a real VictoriaMetrics",
+}
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--quick", action="store_true", help="under three minutes: fewer runs, smaller fleets")
+    parser.add_argument("--only", choices=sorted(CASES), action="append")
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    given = parser.parse_args()
+    figures: list[Figure] = []
+    failures: list[str] = []
+    for name in given.only or CASES:
+        print(f"{name}: {CASES[name]} ...", file=sys.stderr, flush=True)
+        started = time.monotonic()
+        try:
+            figures += importlib.import_module(f"bench.cases.{name}").run(quick=given.quick)
+        except Exception as error:
+            traceback.print_exc()
+            failures.append(f"{name}: {error}")
+        print(f"{name}: took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    print(report.text(figures))
+    for failure in failures:
+        print(f"could not be run: {failure}")
+    if not given.no_write and not given.only:
+        report.write("quick" if given.quick else "results", figures, machine(), failures)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

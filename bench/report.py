@@ -1,0 +1,61 @@
+"""The table of figures: on standard output, and as JSON and Markdown under docs/benchmarks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.measure import Figure
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
+
+
+def number(value: float | None) -> str:
+    """Return a number with three significant digits."""
+    return "" if value is None else f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def row(figure: Figure) -> list[str]:
+    """Return a figure as the cells of a table."""
+    reached = {True: "yes", False: "NO", None: ""}[figure.reached]
+    return [
+        figure.name,
+        f"{number(figure.value)} {figure.unit}",
+        f"{number(figure.reference)} {figure.unit} ({figure.reference_name})" if figure.reference else "",
+        number(figure.ratio),
+        number(figure.must),
+        reached,
+        figure.note,
+    ]
+
+
+HEAD = ["what", "measured", "reference in the same run", "ratio", "must reach", "reached", "note"]
+
+
+def markdown(figures: Sequence[Figure], machine: Mapping[str, Any], failures: Sequence[str]) -> str:
+    """Return the whole report as Markdown."""
+    told = ", ".join(f"{key} {value}" for key, value in machine.items())
+    lines = ["# Benchmarks", "", f"Made by `make bench` on: {told}.", ""]
+    lines += ["| " + " | ".join(HEAD) + " |", "|" + " --- |" * len(HEAD)]
+    lines += ["| " + " | ".join(row(figure)) + " |" for figure in figures]
+    lines += [f"\nCould not be run: {each}" for each in failures]
+    return "\n".join(lines) + "\n"
+
+
+def text(figures: Sequence[Figure]) -> str:
+    """Return the table as aligned text."""
+    table = [HEAD[:6], *(row(figure)[:6] for figure in figures)]
+    widths = [max(len(line[i]) for line in table) for i in range(6)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
+
+
+def write(name: str, figures: Sequence[Figure], machine: Mapping[str, Any], failures: Sequence[str]) -> None:
+    """Write `name`.json and `name`.md."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    document = {"machine": dict(machine), "figures": [each.as_json() for each in figures], "not_run": list(failures)}
+    (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+    (FOLDER / f"{name}.md").write_text(markdown(figures, machine, failures))
