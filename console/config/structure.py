@@ -69,19 +69,21 @@ def record(
     *,
     check: Check | None = None,
     finish: Callable[[Any, Mapping[str, Any]], Any] | None = None,
+    secret: bool = False,
     **overrides: Override,
 ) -> None:
     """Teach a converter one dataclass.
 
     `overrides` rename, omit or hook single fields; `check` finds faults between keys in the raw mapping, and `finish`
-    makes the final value from the structured one and the raw mapping.
+    makes the final value from the structured one and the raw mapping. Of a `secret` nothing is shown.
     """
     structure: Hook = make_dict_structure_fn(cls, converter, **overrides)
     keys = keys_of(cls, overrides)
 
     def hook(raw: Any, kind: Any) -> Any:
         if not isinstance(raw, Mapping):
-            raise Fault(f"expected keys with values, found {described(raw)}")
+            found = "something else" if secret else described(raw)
+            raise Fault(f"expected {', '.join(keys.values())} with values, found {found}")
         faults = list(check(raw)) if check else []
         try:
             value = structure({key: each for key, each in raw.items() if each is not None}, kind)
@@ -158,7 +160,9 @@ def one_of(words: Iterable[str]) -> Hook:
                 return word
         near = difflib.get_close_matches(raw, known, n=1) if isinstance(raw, str) else []
         meant = f"; did you mean {near[0]}?" if near else ""
-        raise Fault(f"expected {' or '.join(word for word in known if word)}, found {described(raw)}{meant}")
+        *others, last = (word for word in known if word)
+        choice = f"{', '.join(others)} or {last}" if others else last
+        raise Fault(f"expected {choice}, found {described(raw)}{meant}")
 
     return hook
 

@@ -32,7 +32,7 @@ def limit(value: object) -> Limit:
     if isinstance(value, str) and value.rstrip().endswith("%"):
         percent = _parse(value, {"%": 1.0}, expected)
         if not 0 <= percent <= 100:
-            raise ValueError(f"expected {expected}, found {value.strip()}")
+            raise ValueError(f"expected {expected}")
         return Limit(ratio=percent / 100)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return Limit(count=value)
@@ -43,7 +43,7 @@ def _parse(value: object, units: dict[str, float], expected: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if math.isfinite(value) and value >= 0:
             return float(value)
-        raise ValueError(f"expected {expected}, found {value}")
+        raise ValueError(f"expected {expected}")
     match = _NUMBER_AND_UNIT.fullmatch(value) if isinstance(value, str) else None
     if not match:
         raise ValueError(f"expected {expected}")

@@ -152,10 +152,10 @@ class Expect:
 
 @dataclass(frozen=True)
 class AliasRule:
-    """Other spellings of a node: a regular expression, and the name they stand for (may use its groups)."""
+    """Another spelling of every declared node whose name matches `pattern`; `alias` may use the pattern's groups."""
 
     pattern: str
-    node: str
+    alias: str
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""The kinds of sources that a fleet file may name, and the keys that only one kind knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from console.config.structure import (
+    Fault,
+    FaultsError,
+    Hook,
+    described,
+    faults_of,
+    gathered,
+    one_of,
+    text,
+    unknown_key,
+)
+from console.config.text_fields import count, metric_name, name, positive
+from console.config.units import duration_s
+
+LATER = frozenset({"dcgm", "slurm", "kubernetes", "alertmanager", "nvml", "ssh", "redfish"})
+
+
+def queries(raw: Any, _: Any = None) -> Mapping[str, str]:
+    """Take expressions of a site by metric: `{it_power_w: 'sum(site_it_power_watts)'}`."""
+    if not isinstance(raw, Mapping):
+        raise Fault(f"expected metrics with expressions, found {described(raw)}")
+    return {metric_name(key, str): each for key, each in gathered(raw.items(), lambda each: text(each, None))}
+
+
+# `prometheus`: which dialect, which series are ours, whether recording rules (`gigadeck rules`) are used, how a full
+# sweep is read and how often, and expressions for what no site has under one name.
+OPTIONS: Mapping[str, Mapping[str, Hook]] = {
+    "prometheus": {
+        "flavor": one_of(("auto", "prometheus", "thanos", "mimir", "victoriametrics")),
+        "job": text,
+        "selector": text,
+        "site_label": text,
+        "rules": one_of(("auto", "on", "off")),
+        "sweep": one_of(("auto", "federate", "export", "query", "off")),
+        "sweep_cadence": positive(duration_s),
+        "queries": queries,
+    },
+    "site": {"site": name},
+    "emulator": {"gpus": count(1), "seed": count(0), "scenario": name},
+}
+WITHOUT_URL = frozenset({"emulator"})
+
+
+def kind_fault(kind: object) -> Fault | None:
+    """Return what is wrong with a kind, None for one that is built in."""
+    if kind in OPTIONS:
+        return None
+    if kind in LATER:
+        return Fault(f"{kind} is not built yet in this version; the kinds are {', '.join(OPTIONS)}", "kind")
+    try:
+        one_of(tuple(OPTIONS))(kind, str)
+    except Fault as fault:
+        return fault.under("kind")
+    return None
+
+
+def read_options(raw: Mapping[str, Any], common: Iterable[str]) -> Mapping[str, Any]:
+    """Return the options of a source by name, as its kind takes them; raises their faults."""
+    kind = raw.get("kind")
+    hooks = OPTIONS.get(kind, {}) if isinstance(kind, str) else {}
+    mine = {key: value for key, value in raw.items() if key not in common and value is not None}
+    faults = [unknown_key(key, (*common, *hooks)) for key in mine if key not in hooks]
+    values: dict[str, Any] = {}
+    for key, value in mine.items():
+        try:
+            values[key] = hooks[key](value, None) if key in hooks else None
+        except (Fault, FaultsError) as error:
+            faults += [fault.under(key) for fault in faults_of(error)]
+    if faults:
+        raise FaultsError(faults)
+    return values
