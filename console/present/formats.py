@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.model.views import Span
 from console.present.safe import clean
-from console.present.scale import heat_levels
+from console.present.scale import heat_level
 from console.present.tokens import heat_token
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _token(column: TableColumn, row: int, value: object, text: str) -> str:
         return "text.dim"
     if column.heat is not None:
         number = _as_number(value)
-        return "text" if number is None else heat_token(int(heat_levels([number], *column.heat)[0]))
+        return "text" if number is None else heat_token(heat_level(number, *column.heat))
     if column.format == "severity" and str(value) in SEVERITY_GLYPHS:
         return f"state.{value}"
     return "text"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +39,12 @@ class Run:
 
 def glyphs(levels: NDArray[np.uint8]) -> str:
     """Return one bar a cell, as high as its level; a dot where it is missing."""
-    return _TABLE[levels].tobytes().decode(f"utf-32-{sys.byteorder[0]}e")
+    return characters(_TABLE[levels])
+
+
+def characters(codes: NDArray[np.integer[Any]]) -> str:
+    """Return the text of Unicode code points."""
+    return codes.astype(np.uint32).tobytes().decode(f"utf-32-{sys.byteorder[0]}e")
 
 
 class HeatGrid:

@@ -51,8 +51,10 @@ def _content_width(column: TableColumn) -> int:
 
 
 def _extremes(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple[float, ...]:
-    numbers = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    return (float(numbers.min()), float(numbers.max())) if len(numbers) else (float("nan"),)
+    """Return the least and the greatest number, without a copy of a long column."""
+    if not len(values):
+        return (float("nan"),)
+    return float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
 
 
 def place_columns(

@@ -33,3 +33,11 @@ def heat_levels(
             stays = (previous < LEVELS) & (position >= low_edge) & (position < high_edge)
             level = np.where(stays, previous, level)
     return np.where(missing, np.uint8(MISSING_LEVEL), level).astype(np.uint8)
+
+
+def heat_level(value: float, low: float, high: float) -> int:
+    """Return the level 0..9 of one value, 255 where it is missing."""
+    if value != value:
+        return MISSING_LEVEL
+    span = high - low if high > low else 1.0
+    return int(max(0.0, min(LEVELS - 1.0, (value - low) * LEVELS / span)))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from rich.color import Color, ColorSystem
 from rich.style import Style
 
+from console.model.tokens import heat_token
+
 if TYPE_CHECKING:
     from console.config.themes import Theme
 
@@ -24,6 +26,7 @@ class Palette:
         self.colors = colors
         self._styles: dict[tuple[str, str], Style] = {}
         self.base = self._make(theme.foreground, theme.background)
+        self.heat = tuple(self.style(heat_token(level)) for level in range(256))
 
     def style(self, token: str, over: str = "") -> Style:
         """Return the style of a token, with that of `over` (a cursor) laid on it; always the same object."""

@@ -13,6 +13,8 @@ from console.model.views import Table, Text, Tree
 from console.ui.draw.canvas import Canvas
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from textual import events
 
     from console.model.views import View
@@ -131,8 +133,7 @@ class ViewArea(Widget, can_focus=True):
             pane = self._canvas.panes[i]
             found = pane.painter.index_of(id) if pane.selectable else -1
             if found >= 0:
-                self._focus = i
-                self._put(pane, found)
+                self._put(pane, found, i)
                 return True
         return False
 
@@ -186,27 +187,39 @@ class ViewArea(Widget, can_focus=True):
             self._repaint()
             self._tell()
 
-    def _put(self, pane: Pane, cursor: int) -> None:
+    def _put(self, pane: Pane, cursor: int, number: int | None = None) -> None:
+        """Put the cursor of a pane (the focused one if no number is told) on an item, and repaint what that changes."""
+        top, before = pane.state.top, pane.cursor_line()
+        moved = number is not None and number != self._focus
+        self._focus = self._focus if number is None else number
         pane.put(cursor)
-        self._repaint()
+        box = pane.leaf.box
+        if moved:
+            self._repaint()
+        elif pane.state.top != top:
+            self._repaint(range(box.y, box.y + box.height))
+        else:
+            self._repaint((box.y, before, pane.cursor_line()))
         self._tell()
 
     def _scroll(self, pane: Pane, lines: int) -> None:
         pane.state.top = max(0, min(pane.state.top + lines, pane.painter.lines - pane.painter.body))
-        self._repaint()
+        box = pane.leaf.box
+        self._repaint(range(box.y, box.y + box.height))
 
-    def _repaint(self) -> None:
-        """Draw all lines and refresh those that changed."""
-        canvas, old = self._canvas, self._strips
-        strips: list[Strip] = []
-        for y in range(canvas.height):
+    def _repaint(self, lines: Iterable[int] | None = None) -> None:
+        """Draw lines (all of them if not told) and refresh those that changed."""
+        canvas, strips = self._canvas, self._strips
+        if len(strips) != canvas.height or (strips and strips[0].cell_length != canvas.width):
+            self._strips = strips = [Strip.blank(canvas.width, self._palette.base)] * canvas.height
+            lines = None
+        for y in range(canvas.height) if lines is None else lines:
+            if not 0 <= y < canvas.height:
+                continue
             segments = canvas.line(y, self._palette, self._marks, self._focus)
-            if y < len(old) and old[y]._segments == segments:
-                strips.append(old[y])
-            else:
-                strips.append(Strip(segments, canvas.width))
+            if strips[y]._segments != segments:
+                strips[y] = Strip(segments, canvas.width)
                 self.refresh(Region(0, y, canvas.width, 1))
-        self._strips = strips
 
     def _forget(self) -> None:
         self._strips = []
@@ -234,16 +247,11 @@ class ViewArea(Widget, can_focus=True):
         if number < 0 or not self._canvas.panes[number].scrollable:
             return
         pane = self._canvas.panes[number]
-        self._focus = number
         painter, box = pane.painter, pane.leaf.box
         line = event.y - box.y - painter.title_lines - painter.header_lines
         item = painter.item_at(line + pane.state.top, event.x - box.x) if line >= 0 else -1
-        if item < 0:
-            self._repaint()
-            self._tell()
-            return
-        self._put(pane, item)
-        if event.chain == 2 and self.enterable:
+        self._put(pane, pane.state.cursor if item < 0 else item, number)
+        if item >= 0 and event.chain == 2 and self.enterable:
             self.post_message(self.Entered(self.selected))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:

@@ -79,6 +79,11 @@ class Pane:
             return True
         return 0 <= self.painter.line_of(self.state.cursor) - self.state.top < max(1, self.painter.body)
 
+    def cursor_line(self) -> int:
+        """Return the line of the canvas on which the cursor stands, seen or not."""
+        above = self.leaf.box.y + self.painter.title_lines + self.painter.header_lines
+        return above + self.painter.line_of(self.state.cursor) - self.state.top
+
     def put(self, cursor: int) -> None:
         """Put the cursor on an item and make it seen."""
         if self.selectable and self.painter.count:
@@ -137,7 +142,7 @@ class Canvas:
                 runs.to(pane.leaf.box.x - 1)
                 runs.add(EDGE, palette.style("border"))
             look = pane.look(palette, marks, focused=i == focus)
-            runs.extend(pane.painter.line(y - pane.leaf.box.y, look))
+            runs.extend(pane.painter.line(y - pane.leaf.box.y, look), pane.leaf.box.width)
         return runs.done()
 
 

@@ -108,14 +108,17 @@ class HeatPainter(Painter):
         return runs.done()
 
     def _cells(self, runs: Runs, start: int, stop: int, look: Look) -> None:
+        """Add cells: one run of text for each run of equal levels, the one under the cursor by itself."""
+        stop = min(stop, start + runs.width - runs.used)
         levels = self.levels[start:stop]
-        text = glyphs(levels)
-        edges = np.flatnonzero(levels[1:] != levels[:-1]) + 1
+        text, tones = glyphs(levels), levels.tolist()
+        cuts = (np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist()
         cursor = look.cursor - start if look.focused else -1
-        cuts = {0, len(text), *edges.tolist()}
         if 0 <= cursor < len(text):
-            cuts |= {cursor, cursor + 1}
-        ordered = sorted(cuts)
-        for begin, end in pairwise(ordered):
-            style = look.palette.style(heat_token(int(levels[begin])), "cursor" if begin == cursor else "")
-            runs.add(CHOSEN if begin == cursor else text[begin:end], style)
+            cuts = sorted({*cuts, cursor, cursor + 1} - {0, len(text)})
+        styles = look.palette.heat
+        for begin, end in pairwise((0, *cuts, len(text))):
+            if begin == cursor:
+                runs.add_cells(CHOSEN, look.palette.style(heat_token(tones[begin]), "cursor"))
+            elif end > begin:
+                runs.add_cells(text[begin:end], styles[tones[begin]])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.present.curves import BRAILLE, draw_curves
 from console.present.formats import FORMATS, format_value
+from console.present.heat_grid import characters
 from console.present.safe import clean
 from console.ui.draw.painter import Look, Painter
 from console.ui.draw.runs import Runs, Segments, fit
@@ -76,10 +78,13 @@ class PlotPainter(Painter):
         axis = look.palette.style("plot.axis")
         label = self._ticks.get(line, "")
         runs.add(f"{fit(label, self._axis - 2, right=True)} {'┤' if label else '│'}", axis)
-        bits, owner = self._curves.bits[line].tolist(), self._curves.owner[line].tolist()
-        for dots, number in zip(bits, owner, strict=True):
+        bits, owner = self._curves.bits[line], self._curves.owner[line]
+        text = characters(np.where(bits > 0, bits + BRAILLE, ord(" ")))
+        cuts = (np.flatnonzero(owner[1:] != owner[:-1]) + 1).tolist()
+        for begin, end in pairwise((0, *cuts, len(text))):
+            number = int(owner[begin])
             style = look.palette.base if number < 0 else look.palette.style(self.view.series[number].token)
-            runs.add(chr(BRAILLE + dots) if dots else " ", style)
+            runs.add_cells(text[begin:end], style)
         return runs.done()
 
     def _nothing(self, line: int, look: Look) -> Segments:

@@ -52,14 +52,19 @@ class Runs:
         self._segments.append(Segment(text, style))
         self.used += size
 
+    def add_cells(self, text: str, style: Style) -> None:
+        """Add text of one cell a character that is known to fit and to differ in style from what stands before it."""
+        self._segments.append(Segment(text, style))
+        self.used += len(text)
+
     def add_foreign(self, text: str, style: Style) -> None:
         """Add text from outside."""
         self.add(clean(text, CELL_LIMIT), style)
 
-    def extend(self, segments: Segments) -> None:
-        """Add segments that are known to fit."""
+    def extend(self, segments: Segments, size: int) -> None:
+        """Add segments of `size` cells that are known to fit."""
         self._segments += segments
-        self.used += sum(segment.cell_length for segment in segments)
+        self.used += size
 
     def to(self, x: int, style: Style | None = None, fill: str = " ") -> None:
         """Fill up to cell `x`."""

@@ -36,7 +36,6 @@ class TablePainter(Painter):
         self._columns: tuple[TableColumn, ...] = view.columns[:1] + view.columns[1 + self._left :]
         self.widths = {each.key: max(natural_width(each), (known or {}).get(each.key, 0)) for each in view.columns}
         self._placed = place_columns(self._columns, width, indent=GUTTER, known=self.widths)
-        self._index: dict[str, int] | None = None
 
     @property
     def lines(self) -> int:
@@ -59,13 +58,8 @@ class TablePainter(Painter):
 
     def index_of(self, key: str) -> int:
         """Return the row with an id, -1 if it is gone."""
-        ids = self.view.ids
-        if self._index is None and isinstance(ids, (list, tuple)):
-            self._index = {each: i for i, each in enumerate(ids)}
-        if self._index is not None:
-            return self._index.get(key, -1)
         try:
-            return ids.index(key)
+            return self.view.ids.index(key)
         except ValueError:
             return -1
 
