@@ -65,7 +65,7 @@ class DcgmPages:
             if held is None or held[0] is not topology:
                 held = self._labels[topology.site, host_label] = (topology, GpuLabels(topology, host_label))
             pods = self._pods.get(topology.site)
-            if pods is None or pods[0] is not state:
+            if pods is None or pods[0].gpu_job is not state.gpu_job or pods[0].jobs is not state.jobs:
                 pods = self._pods[topology.site] = (state, PodLabels(topology, state))
         fixed = [label for node in range(nodes.start, nodes.stop) for label in held[1].of_node(node)]
         return _Block(state, nodes.gpus, fixed, pods[1].of_rows(nodes.gpus))
