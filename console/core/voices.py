@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int32]
 
 NAN = np.float32(np.nan)
+SHARED_TIMES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +56,21 @@ class Voice:
 
 
 class TimeShare:
-    """Lets the columns of one sweep share their sample times: the last array is given again for equal contents."""
+    """Lets the columns of one sweep share their sample times: one array for all that miss the same rows."""
 
     def __init__(self) -> None:
-        self._last: tuple[float, Times | None, Rows, Times] | None = None
+        self._last: deque[tuple[float, Times | None, Rows, Times]] = deque(maxlen=SHARED_TIMES)
 
     def with_missing(self, at: float, before: Times | None, missing: Rows, length: int) -> Times:
         """Return `at` for all rows but the missing ones, which keep the time when they were last there (0: never)."""
-        if self._last is not None:
-            last_at, last_before, last_missing, last = self._last
+        for last_at, last_before, last_missing, last in self._last:
             same = last_at == at and last_before is before and len(last) == length
             if same and np.array_equal(last_missing, missing):
                 return last
         times = np.full(length, at, dtype=np.float64)
         times[missing] = 0.0 if before is None else before[missing]
         times.flags.writeable = False
-        self._last = (at, before, missing, times)
+        self._last.append((at, before, missing, times))
         return times
 
 
