@@ -1,0 +1,207 @@
+"""What each action of the key map does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from console.model.levels import Severity
+from console.ui import objects
+from console.ui.filter_check import domain_kinds
+from console.ui.footer import sortable
+from console.ui.places import deeper, up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.ui.keys import Action
+    from console.ui.stage import Stage
+
+SIDEWAYS_CELLS = 1
+MARKS_LIMIT = 10_000
+TREE = "tree"
+WORST = "worst first"
+
+
+class Deeds:
+    """Does actions on a stage; each looks at what is shown at the moment of the key."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._table: dict[str, Callable[[], None]] = {
+            "row.down": lambda: stage.body.move(1),
+            "row.up": lambda: stage.body.move(-1),
+            "left": lambda: stage.body.sideways(-SIDEWAYS_CELLS),
+            "right": lambda: stage.body.sideways(SIDEWAYS_CELLS),
+            "page.down": lambda: stage.body.page(1),
+            "page.up": lambda: stage.body.page(-1),
+            "first": lambda: stage.body.home(),
+            "last": lambda: stage.body.end(),
+            "part.next": lambda: stage.body.next_part(),
+            "enter": self._enter,
+            "back": self._back,
+            "place.back": lambda: self._walk(back=True),
+            "place.forward": lambda: self._walk(back=False),
+            "filter": stage.write_filter,
+            "wrong": self._wrong,
+            "sort": self._sort,
+            "sort.reverse": self._reverse,
+            "metric": self._metric,
+            "by": self._by,
+            "mark": self._mark,
+            "unmark": self._unmark,
+            "raw": self._raw,
+            "copy": self._copy,
+            "freeze": stage.freeze,
+            "clock": lambda: stage.set_utc(not stage.trail.here.place.utc),
+            "refresh": self._refresh,
+            "command": stage.write_command,
+            "help": stage.read_help,
+            "palette": stage.open_palette,
+            "suspend": stage.suspend,
+            "quit": stage.leave,
+        }
+
+    def do(self, action: Action) -> None:
+        """Do an action; one that this version or this place does not have is said in one line."""
+        if action.later:
+            self._stage.tell(f"{action.label}: this version does not have it yet")
+        elif action.id.startswith("panel."):
+            self._panel(action.id.removeprefix("panel."))
+        else:
+            self._table[action.id]()
+
+    def enter(self, row_id: str) -> None:
+        """Go deeper to a row."""
+        here = self._stage.trail.here
+        there = deeper(here, row_id, self._stage.panel_ids)
+        if there == here:
+            self._stage.tell("there is nothing deeper here")
+        else:
+            self._stage.go(there)
+
+    def _panel(self, key: str) -> None:
+        panel = next((panel for panel in self._stage.setup.panels if panel.key == key), None)
+        if panel is None:
+            self._stage.tell(f"there is no panel {key}")
+        else:
+            self._stage.go(replace(self._stage.trail.here, panel=panel.id))
+
+    def _enter(self) -> None:
+        if self._stage.body.enterable and self._stage.body.selected:
+            self.enter(self._stage.body.selected)
+        else:
+            self._stage.tell("there is nothing deeper here")
+
+    def _back(self) -> None:
+        here = self._stage.trail.here
+        above = up(here, self._stage.panel_ids[0] if self._stage.panel_ids else here.panel)
+        if above == here:
+            self._stage.tell(f"this is the top; {self._stage.keys.shown('quit')} quits")
+        else:
+            self._stage.go(above)
+
+    def _walk(self, *, back: bool) -> None:
+        moved = self._stage.trail.back() if back else self._stage.trail.forward()
+        if moved:
+            self._stage.retrace()
+        else:
+            self._stage.tell("no place before this one" if back else "no place after this one")
+
+    def _wrong(self) -> None:
+        here = self._stage.trail.here
+        self._stage.look(here.at(only_wrong=not here.place.only_wrong))
+
+    def _sort(self) -> None:
+        table = sortable(self._stage.view)
+        if table is None:
+            self._stage.tell("this panel keeps its own order")
+            return
+        choices = [("", WORST), *((column.key, column.title or column.key) for column in table.columns)]
+        here = self._stage.trail.here
+
+        def take(field: str) -> None:
+            down = "-" if field and field not in ("id", "name") else ""
+            self._stage.look(here.at(sort=f"{down}{field}"))
+
+        self._stage.choose(
+            "sort by", [(value or WORST, text) for value, text in choices], table.sort.removeprefix("-"), _or_none(take)
+        )
+
+    def _reverse(self) -> None:
+        table = sortable(self._stage.view)
+        if table is None:
+            self._stage.tell("this panel keeps its own order")
+            return
+        field = table.sort.removeprefix("-")
+        self._stage.look(self._stage.trail.here.at(sort=field if table.sort.startswith("-") else f"-{field}"))
+
+    def _metric(self) -> None:
+        snapshot = self._stage.shown
+        if snapshot is None:
+            self._stage.tell("no data yet")
+            return
+        known = snapshot.frame.metrics
+        present = {name for site in snapshot.frame.sites for name in (*site.columns, *site.rollups)}
+        names = [metric.name for metric in known.values() if metric.name in present] or list(known)
+        choices = [(name, f"{known[name].title}, {known[name].unit}, of a {known[name].level}") for name in names]
+        here = self._stage.trail.here
+        self._stage.choose(
+            "metric", choices, here.place.metric, lambda name: self._stage.look(here.at(metric=name, sort=""))
+        )
+
+    def _by(self) -> None:
+        snapshot = self._stage.shown
+        kinds = domain_kinds(snapshot.frame) if snapshot else []
+        if not kinds:
+            self._stage.tell("no domains are known here")
+            return
+        here = self._stage.trail.here
+        choices = [(TREE, "halls, racks, nodes"), *((kind, f"by {kind}") for kind in kinds)]
+        self._stage.choose(
+            "group by",
+            choices,
+            here.place.by or TREE,
+            lambda kind: self._stage.look(here.at(by="" if kind == TREE else kind, selected="")),
+        )
+
+    def _mark(self) -> None:
+        snapshot, address = self._stage.shown, self._stage.body.selected
+        key = objects.key_of(snapshot.frame, address) if snapshot and address else ""
+        if not key:
+            self._stage.tell("this row is no object that can be marked")
+            return
+        here = self._stage.trail.here
+        marks = here.place.marks ^ {key}
+        if len(marks) > MARKS_LIMIT:
+            self._stage.tell(f"no more than {MARKS_LIMIT:,} marks", Severity.WARNING)
+            return
+        self._stage.look(here.at(marks=marks))
+        self._stage.body.move(1)
+
+    def _unmark(self) -> None:
+        self._stage.look(self._stage.trail.here.at(marks=frozenset()))
+
+    def _raw(self) -> None:
+        row_id = self._stage.body.selected or self._stage.trail.here.place.path
+        if row_id and self._stage.shown is not None:
+            self._stage.read_record(row_id)
+        else:
+            self._stage.tell("nothing is under the cursor")
+
+    def _copy(self) -> None:
+        address = self._stage.body.selected or self._stage.trail.here.place.path
+        if address:
+            self._stage.copy(address)
+        else:
+            self._stage.tell("nothing is under the cursor")
+
+    def _refresh(self) -> None:
+        site = self._stage.trail.here.place.path.partition("/")[0]
+        self._stage.setup.session.refresh(site)
+        self._stage.tell(f"reading the sources of {site or 'every site'} now")
+
+
+def _or_none(take: Callable[[str], None]) -> Callable[[str], None]:
+    """Return `take` with the words for the panel's own order as no field."""
+    return lambda value: take("" if value == WORST else value)

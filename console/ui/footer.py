@@ -1,0 +1,103 @@
+"""The footer: the keys that work here, the most wanted first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.model.views import HeatMap, Span, Split, Table
+from console.ui.bars import Segment, ends, fit
+from console.ui.header import environment_token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from console.model.place import Place
+    from console.model.views import Line, View
+    from console.ui.keys import KeyMap
+
+# In this order on the screen, and what is last leaves first; help and quit stay to the end.
+ORDER = (
+    "command",
+    "filter",
+    "enter",
+    "back",
+    "wrong",
+    "sort",
+    "metric",
+    "by",
+    "raw",
+    "mark",
+    "unmark",
+    "copy",
+    "freeze",
+    "part.next",
+    "place.back",
+    "clock",
+    "help",
+    "quit",
+)
+STAYING = {"help": 0, "quit": 1, "enter": 2, "command": 3, "back": 4}
+ALWAYS = frozenset({"command", "freeze", "clock", "help", "quit", "refresh", "palette", "wrong", "copy", "suspend"})
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What decides which keys work here; `domains` are the kinds that the fleet has, `object` that a row is one."""
+
+    view: View | None
+    place: Place
+    first_panel: bool = True
+    enterable: bool = False
+    object: bool = False
+    domains: bool = False
+    history: bool = False
+
+
+def flat(view: View | None) -> Iterator[View]:
+    """Yield the views inside a view, in reading order."""
+    if isinstance(view, Split):
+        for part in view.parts:
+            yield from flat(part.view)
+    elif view is not None:
+        yield view
+
+
+def sortable(view: View | None) -> Table | None:
+    """Return the table whose order the user can choose, None where no panel offers one."""
+    return next((each for each in flat(view) if isinstance(each, Table) and each.sort), None)
+
+
+def possible(facts: Facts) -> frozenset[str]:
+    """Return the ids of the actions that do something here."""
+    parts = list(flat(facts.view))
+    table = sortable(facts.view)
+    charted = table is not None or any(isinstance(part, HeatMap) for part in parts)
+    place = facts.place
+    conditions = {
+        "enter": facts.enterable,
+        "back": bool(place.where or place.by or place.path or not facts.first_panel),
+        "filter": table is not None or bool(place.where),
+        "sort": table is not None,
+        "sort.reverse": table is not None,
+        "metric": charted,
+        "by": charted and facts.domains,
+        "raw": facts.object,
+        "mark": facts.object,
+        "unmark": bool(place.marks),
+        "part.next": len(parts) > 1,
+        "place.back": facts.history,
+    }
+    return ALWAYS | {name for name, works in conditions.items() if works}
+
+
+def footer_line(keys: KeyMap, works: frozenset[str], environment: str, width: int) -> Line:
+    """Return the line, exactly `width` cells."""
+    segments = []
+    for rank, name in enumerate(ORDER):
+        key = keys.shown(name)
+        if name in works and key:
+            form: Line = (Span(key, "key"), Span(f" {keys[name].label}", "key.label"))
+            segments.append(Segment((form,), STAYING.get(name, len(STAYING) + rank)))
+    line = fit(segments, max(0, width - 1))
+    return ends((Span(" ", environment_token(environment)), *line), (), width)

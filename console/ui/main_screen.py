@@ -1,0 +1,299 @@
+"""The half of the screen that listens: keys, mouse, the prompt, sheets; the stage on which deeds and orders act."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.message import Message
+
+from console.model.errors import ConsoleError
+from console.model.levels import Severity
+from console.model.views import Span
+from console.present.safe import clean
+from console.ui import objects
+from console.ui.clipboard import copy_sequence
+from console.ui.command_bar import CommandMode
+from console.ui.commands import Known
+from console.ui.deeds import Deeds
+from console.ui.filter_bar import FilterMode
+from console.ui.filter_check import domain_kinds, filter_fault
+from console.ui.footer import sortable
+from console.ui.help import help_lines
+from console.ui.keys import spelling
+from console.ui.line_bar import LineBar
+from console.ui.orders import Orders
+from console.ui.prompt import Prompt
+from console.ui.raw import record_of
+from console.ui.saved_views import SavedViews
+from console.ui.sheets import Chooser, Reader, Sheet
+from console.ui.view_area import ViewArea
+from console.ui.viewing import Viewing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+
+    from textual import events
+
+    from console.model.errors import ExpressionError
+    from console.model.views import Line, Text
+    from console.ui.keys import KeyMap
+    from console.ui.meters import Meters
+    from console.ui.palette import Palette
+    from console.ui.places import Stop
+    from console.ui.setup import AppSetup
+    from console.ui.stage import Host
+
+ARMED_S = 5.0
+
+
+class RecordCame(Message):
+    """A record was put together for a sheet, or it could not be."""
+
+    def __init__(self, sheet: Reader, future: Future[Text]) -> None:
+        super().__init__()
+        self.sheet = sheet
+        self._future = future
+
+    def lines(self) -> tuple[Line, ...]:
+        """Return the record's lines, or what went wrong."""
+        error = None if self._future.cancelled() else self._future.exception(timeout=0)
+        if self._future.cancelled() or error is not None:
+            return ((Span(f"the record cannot be shown: {clean(str(error or 'asked again'), 300)}", "state.warning"),),)
+        return self._future.result(timeout=0).lines
+
+
+class MainScreen(Viewing):
+    """The one screen; sheets lie over it."""
+
+    def __init__(self, host: Host, setup: AppSetup, keys: KeyMap, palette: Palette, meters: Meters) -> None:
+        super().__init__(setup, keys, palette, meters)
+        self._host = host
+        self.saved = SavedViews(setup.state_folder)
+        self._deeds = Deeds(self)
+        self._orders = Orders(self)
+
+    # Keys and mouse
+
+    def on_key(self, event: events.Key) -> None:
+        """Do what the key map says; a key typed ahead goes to the prompt or sheet that opened meanwhile."""
+        self.touched()
+        prompt, top = self.query_one(Prompt), self.app.screen
+        if top is self and prompt.is_open and not prompt.take(event.key, event.character):
+            return  # an editing key: the focused text's own bindings take it
+        event.stop()
+        event.prevent_default()
+        if isinstance(top, Sheet):
+            top.take(event.key, event.character)
+        if top is not self or prompt.is_open:
+            return
+        action = self.keys.of(spelling(event.key, event.character))
+        if action is not None:
+            self._deeds.do(action)
+
+    def do(self, action_id: str) -> None:
+        """Do an action by its id."""
+        self._deeds.do(self.keys[action_id])
+
+    def order(self, line: str) -> None:
+        """Run a line of the command bar."""
+        self._orders.run(line)
+
+    @on(ViewArea.Selected)
+    def _selected(self, event: ViewArea.Selected) -> None:
+        event.stop()
+        here = self.trail.here
+        if self.view is not None and event.id != here.place.selected:
+            self.trail.adjust(here.at(selected=event.id))
+            self.want()
+            self.paint_frame()
+
+    @on(ViewArea.Entered)
+    def _entered(self, event: ViewArea.Entered) -> None:
+        event.stop()
+        self.touched()
+        self._deeds.enter(event.id)
+
+    # Moving
+
+    def go(self, stop: Stop) -> None:
+        """Show another stop, and remember this one."""
+        self.trail.go(stop)
+        self.retrace()
+
+    def look(self, stop: Stop) -> None:
+        """Look in another way at this stop."""
+        self.trail.adjust(stop)
+        self.retrace()
+
+    def retrace(self) -> None:
+        """Show what the trail says is here now."""
+        self.setup.session.focus(self.trail.here.place.path)
+        self.refollow_marks()
+        self.want()
+        self.paint_frame()
+
+    def freeze(self) -> None:
+        """Freeze the screen, or let it run again."""
+        if self.newest is None:
+            self.tell("there is nothing to freeze yet")
+            return
+        self.frozen = None if self.frozen is not None else self.shown or self.newest
+        self.tell("frozen; the engine reads on" if self.frozen else "running again")
+        self.want()
+
+    def set_utc(self, utc: bool) -> None:
+        """Show UTC, or the site's time."""
+        self.look(self.trail.here.at(utc=utc))
+
+    # The prompt
+
+    def write_command(self) -> None:
+        """Open the command bar."""
+        self._open_prompt(CommandMode(self.known))
+
+    def write_filter(self) -> None:
+        """Open the filter bar with the filter of the place."""
+        if self.view is not None and "filter" not in self.works:
+            self.tell("this panel has nothing to filter")
+            return
+        self._open_prompt(FilterMode(self._judge, self.known), self.trail.here.place.where)
+
+    def _open_prompt(self, mode: CommandMode | FilterMode, value: str = "") -> None:
+        self._frame_shown(False)
+        self.query_one(Prompt).open(mode, value)
+
+    def _frame_shown(self, shown: bool) -> None:
+        """Show the two lowest lines, or leave their place to the prompt."""
+        for name in ("#breadcrumb", "#footer"):
+            self.query_one(name, LineBar).display = shown
+
+    def _judge(self, text: str) -> ExpressionError | None:
+        shown = self.shown
+        return filter_fault(text, shown.frame, self.trail.here.place.path) if shown else None
+
+    @on(Prompt.Closed)
+    def close_prompt(self) -> None:
+        """Put the prompt away."""
+        self.query_one(Prompt).close()
+        self._frame_shown(True)
+        self.set_focus(self.body)
+        self.paint_frame()
+
+    @on(Prompt.Submitted)
+    def _written(self, event: Prompt.Submitted) -> None:
+        self.close_prompt()
+        self.touched()
+        if event.mode.name == "filter":
+            self.go(self.trail.here.at(where=event.value.strip()))
+        else:
+            self._orders.run(event.value)
+
+    def known(self) -> Known:
+        """Return what commands may name."""
+        shown = self.shown
+        frame = shown.frame if shown else None
+        table = sortable(self.view)
+        metrics = self.setup.metrics
+        return Known(
+            panels=self.panel_ids,
+            sites=[site.site for site in frame.sites] if frame else (),
+            themes=self._host.theme_names,
+            views=self._saved_names(),
+            metrics=sorted({*metrics, *(name for each in metrics.values() for name in each.aggregates)}),
+            domains=domain_kinds(frame) if frame else (),
+            fields=[column.key for column in table.columns] if table else (),
+            children=lambda path: objects.children(frame, path) if frame else (),
+        )
+
+    def _saved_names(self) -> Sequence[str]:
+        try:
+            return self.saved.names()
+        except ConsoleError:
+            return ()
+
+    # Sheets
+
+    def read_help(self) -> None:
+        """Open the help."""
+        lines = help_lines(self.keys, self.setup.panels)
+        self.app.push_screen(Reader("help: type to search", lines, self.palette, search=True))
+
+    def read(self, title: str, lines: Sequence[Line]) -> None:
+        """Show lines on a sheet."""
+        self.app.push_screen(Reader(title, lines, self.palette))
+
+    def read_record(self, row_id: str) -> None:
+        """Show what each voice says of something on a sheet; the record is put together off the screen's loop."""
+        shown = self.shown
+        if shown is None or not row_id:
+            self.tell("nothing is under the cursor")
+            return
+        sheet = Reader(row_id, (), self.palette)
+        self.app.push_screen(sheet)
+        future = self.setup.session.run(lambda: record_of(shown, row_id), key="record")
+        future.add_done_callback(lambda done: self.feed.hand_over(RecordCame(sheet, done)))
+
+    @on(RecordCame)
+    def _record_came(self, event: RecordCame) -> None:
+        event.sheet.set_lines(event.lines())
+
+    def choose(self, title: str, choices: Sequence[tuple[str, str]], present: str, take: Callable[[str], None]) -> None:
+        """Let the user choose one; `take` gets the value unless the user leaves."""
+
+        def taken(value: str | None) -> None:
+            self.touched()
+            if value:
+                take(value)
+
+        self.app.push_screen(Chooser(title, choices, self.palette, present), taken)
+
+    # The terminal and the app
+
+    def copy(self, text: str) -> None:
+        """Copy through the terminal."""
+        if not text:
+            self.tell("nothing is under the cursor")
+            return
+        try:
+            self._host.write_to_terminal(copy_sequence(text, os.environ))
+        except ValueError as error:
+            self.tell(str(error), Severity.WARNING)
+        else:
+            self.tell(f"copied {text}")
+
+    def open_palette(self) -> None:
+        """Open the palette of everything that can be done."""
+        self.app.action_command_palette()
+
+    def suspend(self) -> None:
+        """Go back to the shell for a while."""
+        self.app.action_suspend_process()
+
+    def leave(self) -> None:
+        """Quit; asks where something still runs here."""
+        running = self.setup.work_running()
+        if not running:
+            self.app.exit()
+            return
+        choices = (("stay", "go on"), ("quit", f"leave all the same: {running}"))
+        self.choose(f"{running}", choices, "stay", lambda value: self.app.exit() if value == "quit" else None)
+
+    def set_theme(self, name: str) -> None:
+        """Change the theme."""
+        self._host.use_theme(name)
+
+    def reload_themes(self) -> None:
+        """Read the theme files again."""
+        self._host.reload_themes()
+
+    def use_palette(self, palette: Palette) -> None:
+        """Draw everything in other colours."""
+        self.palette = palette
+        for bar in self.query(LineBar):
+            bar.set_palette(palette)
+        self.query_one(Prompt).set_palette(palette)
+        self.body.set_palette(palette)
+        self.want()

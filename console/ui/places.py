@@ -1,0 +1,106 @@
+"""Where the screen is and where it was: the panel and the place, and how keys move between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from console.model.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KEPT_STOPS = 100
+DRILLDOWN = "drilldown"
+CHECKS = "checks"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One panel at one place."""
+
+    panel: str
+    place: Place = field(default_factory=Place)
+
+    def at(self, **changes: object) -> Stop:
+        """Return the same panel with parts of the place changed."""
+        return replace(self, place=replace(self.place, **changes))  # type: ignore[arg-type]  # fields of Place
+
+    def same_spot(self, other: Stop) -> bool:
+        """Whether two stops differ in what is under the cursor and marked alone."""
+        plain = {"selected": "", "marks": frozenset()}
+        return self.at(**plain) == other.at(**plain)
+
+
+class Trail:
+    """The stops that `[` and `]` walk; bounded."""
+
+    def __init__(self, start: Stop) -> None:
+        self._before: list[Stop] = []
+        self._after: list[Stop] = []
+        self.here = start
+
+    def go(self, stop: Stop) -> None:
+        """Move to a new stop; what was ahead is forgotten."""
+        if stop.same_spot(self.here):
+            self.here = stop
+            return
+        self._before = [*self._before, self.here][-KEPT_STOPS:]
+        self._after = []
+        self.here = stop
+
+    @property
+    def has_before(self) -> bool:
+        """Whether there is a stop before."""
+        return bool(self._before)
+
+    def adjust(self, stop: Stop) -> None:
+        """Change how the present stop is looked at without making it a new one."""
+        self.here = stop
+
+    def back(self) -> bool:
+        """Go to the stop before; return whether there was one."""
+        if not self._before:
+            return False
+        self._after.append(self.here)
+        self.here = self._kept(self._before.pop())
+        return True
+
+    def forward(self) -> bool:
+        """Undo a `back`; return whether there was one."""
+        if not self._after:
+            return False
+        self._before.append(self.here)
+        self.here = self._kept(self._after.pop())
+        return True
+
+    def _kept(self, stop: Stop) -> Stop:
+        """Return an old stop with the marks and the clock of now: they belong to the user, not to the place."""
+        return stop.at(marks=self.here.place.marks, utc=self.here.place.utc)
+
+
+def deeper(stop: Stop, row_id: str, panels: Sequence[str]) -> Stop:
+    """Return where Enter on a row leads: the object in the drill-down, a check in its panel, the rows of a domain."""
+    kind, colon, name = row_id.partition(":")
+    panel = DRILLDOWN if DRILLDOWN in panels else stop.panel
+    if not colon or "/" in kind:
+        return replace(stop, panel=panel).at(path=row_id, selected="", where="", by="", only_wrong=False)
+    if kind in ("incident", "check"):
+        return replace(stop, panel=CHECKS if CHECKS in panels else stop.panel).at(selected=f"check:{name}")
+    if kind == stop.place.by:
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        return replace(stop, panel=panel).at(by="", where=f'{kind} == "{quoted}"', selected="")
+    return stop
+
+
+def up(stop: Stop, first_panel: str) -> Stop:
+    """Return where Esc leads: without the filter, without the grouping, to the parent, to the first panel."""
+    place = stop.place
+    if place.where:
+        return stop.at(where="")
+    if place.by:
+        return stop.at(by="", selected="")
+    if place.path:
+        parent = place.path.rpartition("/")[0]
+        return stop.at(path=parent, selected=place.path)
+    return replace(stop, panel=first_panel)
