@@ -44,7 +44,7 @@ def _domain_kinds(rows: Sequence[Row], faults: Faults) -> tuple[str, ...]:
 def _spec(line: int, called: str, cells: Mapping[str, Cell], kinds: Iterable[str], faults: Faults) -> NodeSpec | None:
     before = len(faults.errors)
     texts = {column: _one(cells, column, line, called, faults) for column in ("node", *_TEXTS)}
-    if not texts["node"]:
+    if not texts["node"] and len(faults.errors) == before:
         faults.add(line, f"{called}.node".lstrip("."), "is required")
     uuids = _several(cells.get("gpu_uuids"))
     gpus = _gpus(cells.get("gpus"), len(uuids), line, called, faults)

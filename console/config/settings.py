@@ -1,0 +1,71 @@
+"""The user's own settings: `settings.yaml` in the configuration folder; a bad key keeps its default, others count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console.config.places import config_dir
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+    from console.model.errors import ConfigError
+
+FILE = "settings.yaml"
+MAX_SETTINGS_BYTES = 256 * 1024
+CLOCKS = ("utc", "site")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user chose.
+
+    `theme` is a theme's name (empty: the default), `clock` is `utc` or `site`, `keys` maps an action's id to its keys
+    (none: no key), `disabled_plugins` are ids of plugins that are not run.
+    """
+
+    theme: str = ""
+    clock: str = "utc"
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    disabled_plugins: tuple[str, ...] = ()
+
+
+def load_settings(path: Path | None = None) -> tuple[Settings, list[ConfigError]]:
+    """Return the settings in a file (default: the user's) and what is wrong with it; no file is no fault."""
+    path = path or config_dir() / FILE
+    if not path.exists():
+        return Settings(), []
+    from console.config.structure import structured
+    from console.config.yaml_reader import Document, Map, read_yaml
+
+    document = read_yaml(path, MAX_SETTINGS_BYTES)
+    settings, errors = structured(_converter(), document, Settings)
+    if settings is not None or not isinstance(document.data, Map):
+        return settings or Settings(), errors
+    settings = Settings()
+    for key in {each.name for each in fields(Settings)} & document.data.keys():
+        alone = Document(document.file, {key: document.data[key]})
+        said, _ = structured(_converter(), alone, Settings)
+        settings = replace(settings, **{key: getattr(said, key)}) if said else settings
+    return settings, errors
+
+
+def _converter() -> Converter:
+    from console.config.structure import new_converter, one_of, record
+    from console.config.text_fields import hooked
+
+    converter = new_converter()
+    record(converter, Settings, clock=hooked(one_of(CLOCKS)), keys=hooked(_keys))
+    return converter
+
+
+def _keys(raw: Any, _: Any = None) -> dict[str, tuple[str, ...]]:
+    from console.config.structure import Fault, described, gathered
+    from console.config.text_fields import one_or_more
+
+    if not isinstance(raw, Mapping):
+        raise Fault(f"expected actions with keys, found {described(raw)}")
+    return {str(key): keys for key, keys in gathered(raw.items(), lambda each: one_or_more(each, None))}
