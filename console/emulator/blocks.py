@@ -1,0 +1,21 @@
+"""The rows of a site that are of one kind of hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from console.emulator.hardware import Platform
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The rows of a site that one section fills, at every level; zones are runs of racks that share their cooling."""
+
+    platform: Platform
+    halls: slice
+    racks: slice
+    nodes: slice
+    gpus: slice
+    zones: slice
