@@ -55,7 +55,7 @@ class FleetState:
         merger.apply(
             part,
             source=record.setup.name,
-            stale_after_s=record.stale_after_s,
+            stale_after_s=max(record.stale_after_s, reading.stale_after_s),
             received_at=reading.received_at,
         )
 

@@ -1,0 +1,170 @@
+"""Turns answers into columns on the compute thread: joins, sentinels, units, times, repeated rows, frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.model.reading import ColumnPart, EventsPart, Part
+from console.sources.prometheus.answers import RowDecoder, Shape, Who
+from console.sources.prometheus.catalog import MIG_ACTIVE
+from console.sources.prometheus.frozen import FrozenWatch
+from console.sources.prometheus.series import Rows, Series, SeriesBook
+from console.sources.prometheus.text import TextDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from console.model.columns import Times, Values
+    from console.model.metrics import Metric, MetricTable
+    from console.sources.prometheus.labels import Spelling
+
+# DCGM's blanks (dcgm_structs.h): a base for each type, and four reasons above it. Old exporters print them.
+BLANKS = ((2147483632.0, 2147483635.0), (140737488355328.0, 140737488355331.0), (9.2233720368547e18, np.inf))
+# Exporters' clocks differ by seconds; more than this ahead of the store is a wrong clock, not fresh data.
+AHEAD_S = 30.0
+BREATH: Part = EventsPart(())
+STEPS = 4
+MOST_INTERVALS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Bodies of one metric by series name (`metric` empty: of any), as the loop thread got them.
+
+    `full` says that what they do not name is missing; `skew_s` is the store's clock minus ours.
+    """
+
+    shape: Shape
+    contents: Mapping[str, list[bytes]]
+    received_at: float
+    metric: str = ""
+    full: bool = True
+    skew_s: float = 0.0
+
+
+@dataclass(eq=False)
+class Findings:
+    """What the compute thread saw, for the next reading to say; replaced whole, never shared half-written."""
+
+    rows: int = 0
+    repeated: int = 0
+    ahead: int = 0
+    unnamed: int = 0
+    intervals: tuple[float, ...] = ()
+    warnings: tuple[str, ...] = ()
+    reporting: dict[str, int] = field(default_factory=dict)
+
+
+class Columns:
+    """The decoder of one source; used by the compute thread alone."""
+
+    def __init__(self, metrics: MetricTable, spelling: Spelling, who: Who) -> None:
+        self._metrics = metrics
+        self._decoder = RowDecoder(spelling, who)
+        self._book = SeriesBook()
+        self._text = TextDecoder(spelling, who)
+        self.frozen = FrozenWatch()
+        self.findings = Findings()
+
+    def decode(self, answer: Answer) -> Iterator[Part]:
+        """Yield the columns of an answer, and an empty part between slices; raises BadPayload."""
+        metric = self._metrics.get(answer.metric)
+        covered: set[str] | None = None
+        for name, contents in answer.contents.items():
+            found: dict[str, Rows] = {}
+            for content in contents:
+                yield from self._rows(answer, content, found, name if metric else "")
+            if metric is None:
+                yield from self._several(answer, found)
+                continue
+            rows = found.get(name, Rows())
+            if covered is not None:
+                rows = _without(rows, covered)
+            if covered is None or len(rows):
+                scale = 100.0 if name == MIG_ACTIVE else metric.scale
+                yield from self._column(answer, metric, rows, scale, full=answer.full and covered is None)
+            covered = (covered or set()) | set(rows.uuids) if len(answer.contents) > 1 else set()
+
+    def _rows(self, answer: Answer, content: bytes, found: dict[str, Rows], only: str) -> Iterator[Part]:
+        decoder = self._decoder
+        if answer.shape is Shape.TEXT:
+            steps = self._text.federate(content, found, answer.received_at + answer.skew_s)
+        elif answer.shape is Shape.EXPORT:
+            steps = decoder.export(content, found, only)
+        else:
+            steps = decoder.query(content, found, only)
+        for step, _ in enumerate(steps, 1):
+            if step % STEPS == 0:
+                yield BREATH
+        intervals, warnings = decoder.take_findings()
+        self.findings.intervals = (*self.findings.intervals, *intervals)[:MOST_INTERVALS]
+        self.findings.warnings += warnings
+
+    def _several(self, answer: Answer, found: dict[str, Rows]) -> Iterator[Part]:
+        for name, rows in found.items():
+            metric = self._metrics.of_dcgm(name)
+            if metric is not None:
+                yield from self._column(answer, metric, rows, metric.scale, full=False)
+
+    def _column(
+        self, answer: Answer, metric: Metric, rows: Rows, scale: float, *, full: bool
+    ) -> Generator[Part, None, None]:
+        series = yield from self._series(rows)
+        at = np.array(rows.at, dtype=np.float64) - answer.skew_s
+        raw = self._clean(np.array(rows.values, dtype=np.float64), at, answer.received_at)
+        values, at = series.reduce((raw * scale).astype(np.float32), at, mean=metric.unit == "0..1" or scale == 100.0)
+        self._note(metric, rows, series, values)
+        if full:
+            self.frozen.look(metric.name, series, values, at)
+        yield ColumnPart(metric.name, series.keys, values, at, full)
+
+    def _series(self, rows: Rows) -> Generator[Part, None, Series]:
+        known = self._book.find(rows)
+        if known is not None:
+            return known
+        learning = self._book.learn(rows)
+        while True:
+            try:
+                next(learning)
+            except StopIteration as stop:
+                learned: Series = stop.value
+                return learned
+            yield BREATH
+
+    def _clean(self, values: NDArray[np.float64], at: Times, received_at: float) -> NDArray[np.float64]:
+        """Return values with NaN for blanks, infinities and samples from the future."""
+        bad = ~np.isfinite(values)
+        for low, high in BLANKS:
+            bad |= (values >= low) & (values <= high)
+        ahead = at > received_at + AHEAD_S
+        self.findings.ahead = max(self.findings.ahead, int(np.count_nonzero(ahead)))
+        bad |= ahead
+        return np.where(bad, np.nan, values) if bad.any() else values
+
+    def _note(self, metric: Metric, rows: Rows, series: Series, values: Values) -> None:
+        findings = self.findings
+        findings.rows += len(rows)
+        findings.repeated = max(findings.repeated, series.repeated)
+        findings.reporting[metric.name] = int(np.count_nonzero(~np.isnan(values)))
+
+
+def _without(rows: Rows, uuids: set[str]) -> Rows:
+    keep = [i for i, uuid in enumerate(rows.uuids) if uuid and uuid not in uuids]
+
+    def chosen(column: list[str]) -> list[str]:
+        return [column[i] for i in keep]
+
+    return Rows(
+        chosen(rows.uuids),
+        chosen(rows.nodes),
+        chosen(rows.gpus),
+        chosen(rows.models),
+        chosen(rows.slices),
+        [rows.values[i] for i in keep],
+        [rows.at[i] for i in keep],
+    )
