@@ -11,7 +11,7 @@ from console.present.safe import ELLIPSIS
 @lru_cache(maxsize=4096)
 def char_cells(char: str) -> int:
     """Return the cells of one character: 2 for wide ones, 0 for combining ones."""
-    if unicodedata.category(char) in ("Mn", "Me", "Cf", "Cc") or "\u1160" <= char <= "\u11ff":
+    if unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf", "Cc") or "\u1160" <= char <= "\u11ff":
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 

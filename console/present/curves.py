@@ -56,7 +56,7 @@ def draw_curves(plot: Plot, width: int, height: int) -> Curves | None:
 
 
 def _span(plot: Plot, drawn: Sequence[Series], width: int) -> tuple[float, float]:
-    """Return the time axis: a round span that holds the data, its end moving by whole cells."""
+    """Return the time axis: a round span for the data, whose end is beyond the last sample and moves by whole cells."""
     first, last = min(float(each.at[0]) for each in drawn), max(float(each.at[-1]) for each in drawn)
     wished = max((each.ref.span_s for each in plot.series if each.ref), default=0.0)
     have = max(last - first, 1.0)
@@ -64,7 +64,7 @@ def _span(plot: Plot, drawn: Sequence[Series], width: int) -> tuple[float, float
     if wished:
         span = min(span, wished)
     step = span / width
-    end = math.ceil(last / step) * step
+    end = (math.floor(last / step) + 1) * step
     return end - span, end
 
 

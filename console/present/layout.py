@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from console.model.views import TableColumn
 
-GAP, WIDE_GAP = 2, 4
+GAP = 2
 # Texts are measured in full up to this many rows; of longer tables the head stands for the rest.
 MEASURED_ROWS = 2000
 MINIMUM = 4
@@ -58,11 +58,17 @@ def _extremes(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tupl
 
 
 def place_columns(
-    columns: Sequence[TableColumn], width: int, *, indent: int = 0, known: Mapping[str, int] | None = None
+    columns: Sequence[TableColumn],
+    width: int,
+    *,
+    indent: int = 0,
+    widest_gap: int = GAP,
+    known: Mapping[str, int] | None = None,
 ) -> tuple[Placed, ...]:
     """Return the visible columns of a table in `width` cells, the first at cell `indent`.
 
-    `known` are natural widths by key that were measured before: a column never gets narrower than there.
+    Gaps grow to `widest_gap` where there is room. `known` are natural widths by key that were measured before: a column
+    never gets narrower than there.
     """
     natural = [max(natural_width(each), (known or {}).get(each.key, 0)) for each in columns]
     least = [_least(column, need) for column, need in zip(columns, natural, strict=True)]
@@ -70,7 +76,7 @@ def place_columns(
     kept = _keep(columns, least, room)
     widths = _share([columns[i] for i in kept], [natural[i] for i in kept], [least[i] for i in kept], room)
     spare = room - sum(widths) - GAP * (len(widths) - 1)
-    gap = GAP + max(0, min(WIDE_GAP - GAP, spare // max(1, len(widths) - 1)))
+    gap = GAP + max(0, min(widest_gap - GAP, spare // max(1, len(widths) - 1)))
     placed, start = [], indent
     for i, cells in zip(kept, widths, strict=True):
         placed.append(Placed(i, start, cells, columns[i].align is Align.RIGHT))

@@ -13,6 +13,7 @@ LEVELS = 10
 MISSING_LEVEL = 255
 # A value leaves its level only when it is this part of a level beyond it.
 MARGIN = 0.3
+LEAST_SPAN = 1e-12
 
 
 def heat_levels(
@@ -23,7 +24,7 @@ def heat_levels(
     Where `previous` levels of the same shape are given, a value keeps its level until it is clearly beyond it.
     """
     numbers = np.asarray(values, dtype=np.float32)
-    span = high - low if high > low else 1.0
+    span = _span(low, high)
     with np.errstate(invalid="ignore", over="ignore"):
         position = np.clip((numbers - np.float32(low)) * np.float32(LEVELS / span), -1.0, LEVELS + 1.0)
         missing = np.isnan(position)
@@ -35,9 +36,14 @@ def heat_levels(
     return np.where(missing, np.uint8(MISSING_LEVEL), level).astype(np.uint8)
 
 
+def _span(low: float, high: float) -> float:
+    """Return the length of a scale, 1 where it has none worth the name."""
+    return high - low if high - low > LEAST_SPAN else 1.0
+
+
 def heat_level(value: float, low: float, high: float) -> int:
     """Return the level 0..9 of one value, 255 where it is missing."""
     if value != value:
         return MISSING_LEVEL
-    span = high - low if high > low else 1.0
+    span = _span(low, high)
     return int(max(0.0, min(LEVELS - 1.0, (value - low) * LEVELS / span)))
