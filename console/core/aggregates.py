@@ -62,15 +62,13 @@ def told(
     not_after: float,
 ) -> Told:
     """Return an aggregate in topology order; rows that the part does not name are missing."""
-    values, counts = np.full(length, NAN, dtype=np.float32), np.full(length, NAN, dtype=np.float32)
-    at = np.zeros(length, dtype=np.float64)
-    rows = slice(None) if join.rows is None else join.rows
-    picks = slice(None) if join.picks is None else join.picks
-    said = part.values[picks]
-    values[rows] = np.where(np.isfinite(said), said, NAN)
-    at[rows] = np.minimum(np.nan_to_num(part.at[picks], nan=0.0, posinf=0.0, neginf=0.0), not_after)
+    said = np.array(part.values, dtype=np.float32)
+    values = join.spread(np.where(np.isfinite(said), said, NAN), length, np.nan)
+    times = np.minimum(np.nan_to_num(part.at, nan=0.0, posinf=0.0, neginf=0.0), not_after)
+    at = join.spread(times, length, 0.0)
+    counts = np.full(length, NAN, dtype=np.float32)
     if part.count is not None:
-        counts[rows] = part.count[picks]
+        counts = join.spread(np.array(part.count, dtype=np.float32), length, np.nan)
     return Told(metric, how, level, values, counts, at, stale_after_s, source)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 16
 MOST_IN_A_GROUP = 128
+# So few float32 additions lose less than a millionth.
+SHORT_SUM = 16
 _NONE = np.float32(-np.inf)
 
 
@@ -55,7 +57,7 @@ class Fold:
             out[self._filled] = np.add.reduceat(values, self._at, dtype=np.float64)
             return out
         for run in self._runs:
-            out[run.first : run.last] = _columns(values, run).sum(axis=0)
+            out[run.first : run.last] = _columns(values, run).sum(axis=0, dtype=_sum_type(run.size, values.dtype))
         return out
 
     def totals(self, counts: Counts) -> Counts:
@@ -78,17 +80,28 @@ class Fold:
             out[run.first : run.last] = _columns(values, run).max(axis=0)
         return out
 
-    def bottom(self, values: Floats) -> tuple[Doubles, Floats]:
-        """Return sums and maxima of values free of NaN at once, sharing the pass over them."""
+    def bottom(self, values: Floats, *, complete: bool) -> tuple[Counts, Doubles, Floats]:
+        """Return counts, sums and maxima of values that may be NaN, in one pass; `complete` says that none is."""
         if self._runs is None:
-            return self.sums(values), self.maxima(values)
+            there = ~np.isnan(values)
+            sums = self.sums(np.where(there, values, np.float32(0)))
+            return self.totals(there.astype(np.int32)), sums, self.maxima(np.where(there, values, _NONE))
+        counts = self.sizes if complete else self.sizes.copy()
         sums = np.zeros(len(self.sizes), dtype=np.float64)
         maxima = np.full(len(self.sizes), _NONE, dtype=np.float32)
         for run in self._runs:
+            groups = slice(run.first, run.last)
             columns = _columns(values, run)
-            columns.sum(axis=0, out=sums[run.first : run.last], dtype=_sum_type(run.size))
-            columns.max(axis=0, out=maxima[run.first : run.last])
-        return sums, maxima
+            if complete:
+                sums[groups] = columns.sum(axis=0, dtype=_sum_type(run.size, values.dtype))
+            else:
+                missing = np.isnan(columns)
+                counts[groups] -= missing.sum(axis=0, dtype=np.uint8)
+                np.copyto(columns, np.float32(0), where=missing)
+                sums[groups] = columns.sum(axis=0, dtype=_sum_type(run.size, values.dtype))
+                np.copyto(columns, _NONE, where=missing)
+            maxima[groups] = columns.max(axis=0)
+        return counts, sums, maxima
 
 
 class Pyramid:
@@ -105,34 +118,23 @@ class Pyramid:
         `complete` says that no value is NaN. Node sums are float32 additions, wider ones float64, so that 400,000
         values lose no digit that float32 can show.
         """
-        present = None if complete else ~np.isnan(values)
-        if present is None or present.all():
-            counts = self.expected(level)
-            sums, maxima = self._climb(level, values, values)
-        else:
-            counts = self._count(level, present.astype(np.int32))
-            sums, maxima = self._climb(
-                level, np.where(present, values, np.float32(0)), np.where(present, values, _NONE)
-            )
+        levels = self._wider(level)
+        if not levels:
+            return RollUps(metric, {}, {}, {})
+        lowest = levels[0]
+        counts: dict[Level, Counts] = {}
+        sums: dict[Level, Doubles] = {}
+        maxima: dict[Level, Floats] = {}
+        counts[lowest], sums[lowest], maxima[lowest] = self._folds[lowest].bottom(values, complete=complete)
+        counts = self.expected(level) if complete else {lowest: counts[lowest], **self._count(lowest, counts[lowest])}
+        for finer, upper in pairwise(levels):
+            sums[upper], maxima[upper] = self._folds[upper].sums(sums[finer]), self._folds[upper].maxima(maxima[finer])
         # Where nothing reported, a sum of 0 and a maximum of -inf would be lies.
         narrow = {each: _known(counts[each], sums[each].astype(np.float32)) for each in sums}
         return RollUps(metric, counts, narrow, {each: _known(counts[each], maxima[each]) for each in maxima})
 
     def _wider(self, level: Level) -> list[Level]:
         return [each for each in reversed(SITE_LEVELS[:-1]) if each.depth < level.depth]
-
-    def _climb(self, level: Level, addends: Floats, highs: Floats) -> tuple[dict[Level, Doubles], dict[Level, Floats]]:
-        sums: dict[Level, Doubles] = {}
-        maxima: dict[Level, Floats] = {}
-        low: Floats | Doubles = addends
-        for upper in self._wider(level):
-            fold = self._folds[upper]
-            if low is highs:
-                sums[upper], maxima[upper] = fold.bottom(highs)
-            else:
-                sums[upper], maxima[upper] = fold.sums(low), fold.maxima(highs)
-            low, highs = sums[upper], maxima[upper]
-        return sums, maxima
 
     def _count(self, level: Level, ones: Counts) -> dict[Level, Counts]:
         counts: dict[Level, Counts] = {}
@@ -160,13 +162,13 @@ def _known(counts: Counts, values: Floats) -> Floats:
     return values if counts.all() else np.where(counts > 0, values, np.float32(np.nan))
 
 
-def _sum_type(size: int) -> type[np.float32] | type[np.float64]:
-    return np.float32 if size <= 16 else np.float64
+def _sum_type(size: int, given: np.dtype[np.generic]) -> type[np.float32] | type[np.float64]:
+    return np.float32 if size <= SHORT_SUM and given == np.float32 else np.float64
 
 
 def _columns(values: NDArray[np.generic], run: _Run) -> NDArray[np.generic]:
-    """Return [size, groups] with each group's values below each other: NumPy then works on long rows."""
-    return np.ascontiguousarray(values[run.start : run.stop].reshape(-1, run.size).T)
+    """Return a copy [size, groups] with each group's values below each other: NumPy then works on long rows."""
+    return values[run.start : run.stop].reshape(-1, run.size).T.copy()
 
 
 def _runs(starts: NDArray[np.int32], sizes: NDArray[np.int32]) -> list[_Run] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from console.model.topology import SiteTopology
 
     Rows = NDArray[np.int32]
+    Places = NDArray[np.intp]
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 MOST_JOINS = 4096
 MOST_ORDERS = 16
@@ -33,16 +36,29 @@ MOST_NAMES = 100
 
 @dataclass(frozen=True, eq=False)
 class Join:
-    """Where values go: row `rows[i]` takes the value at `picks[i]`; None means that both are in order already.
+    """Where values go: row `rows[i]` takes the value at `picks[i]`; None means every one, in order.
 
     `length` is how many values the part must have. `missed` are the first names that lead nowhere, of `missed_total`.
     """
 
     length: int
-    rows: Rows | None = None
-    picks: Rows | None = None
+    rows: Places | None = None
+    picks: Places | None = None
     missed: tuple[str, ...] = ()
     missed_total: int = 0
+
+    def pick(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Return the values that go somewhere, in the order of `rows`; the same array where all are in order."""
+        return values if self.picks is None else values.take(self.picks)
+
+    def spread(self, values: NDArray[Scalar], length: int, fill: float) -> NDArray[Scalar]:
+        """Return `length` rows with the values in their places and `fill` in the others; it may be the same array."""
+        picked = self.pick(values)
+        if self.rows is None:
+            return picked
+        out = np.full(length, fill, dtype=values.dtype)
+        out[self.rows] = picked
+        return out
 
 
 class Joiner:
@@ -98,7 +114,8 @@ class Joiner:
         order = self._order(source, keys.version)
         if order is None or keys.length != row_count(order, keys.level):
             missed = f"rows in order of topology version {keys.version}, which is not known"
-            return Join(keys.length, *_nowhere(), (missed,), keys.length)
+            nowhere = np.zeros(0, dtype=np.intp)
+            return Join(keys.length, nowhere, nowhere, (missed,), keys.length)
         if order is self.topology:
             return Join(keys.length)
         cached = self._in_order.get((id(order), keys.level))
@@ -157,13 +174,9 @@ def _once(names: list[str]) -> dict[str, int]:
     return found
 
 
-def _nowhere() -> tuple[Rows, Rows]:
-    return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
-
-
 def _moved(length: int, old_rows: Rows) -> Join:
-    rows = np.flatnonzero(old_rows >= 0).astype(np.int32)
-    return Join(length, rows, old_rows[rows])
+    rows = np.flatnonzero(old_rows >= 0)
+    return Join(length, None if len(rows) == len(old_rows) else rows, old_rows[rows].astype(np.intp))
 
 
 def _join(rows: Rows, length: int, missed: Iterable[str]) -> Join:
@@ -171,10 +184,11 @@ def _join(rows: Rows, length: int, missed: Iterable[str]) -> Join:
     told = tuple(name for name, _ in zip(names, range(MOST_NAMES), strict=False))
     if is_identity(rows, length):
         return Join(len(rows))
-    good = np.flatnonzero(rows >= 0).astype(np.int32)
+    good = np.flatnonzero(rows >= 0)
     # Sorted by row, writes are in order of memory; a stable sort keeps the last of two keys for one row last.
     order = good[np.argsort(rows[good], kind="stable")]
-    return Join(len(rows), rows[order], order, told, len(names))
+    places = rows[order].astype(np.intp)
+    return Join(len(rows), None if is_identity(places, length) else places, order, told, len(names))
 
 
 def _gpu_name(keys: GpuKeys, i: int) -> str:

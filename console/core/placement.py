@@ -41,10 +41,7 @@ def placed(
     missed: dict[str, None] = {}
     if part.gpu_job is not None and order is not None:
         told = np.where((part.gpu_job >= 0) & (part.gpu_job < len(part.jobs)), part.gpu_job, -1).astype(np.int32)
-        if order.rows is None or order.picks is None:
-            gpu_job = told
-        else:
-            gpu_job[order.rows] = told[order.picks]
+        gpu_job = order.spread(told, topology.gpus, -1)
     for index, names in enumerate(part.node_lists[: len(part.jobs)]):
         for name in names:
             row = node_row(name)

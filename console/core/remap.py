@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,9 +55,9 @@ def level_names(topology: SiteTopology, level: str) -> Sequence[str]:
     return rows.get(level, domain.names if domain else ())
 
 
-def is_identity(rows: Rows, old_length: int) -> bool:
+def is_identity(rows: NDArray[np.integer[Any]], old_length: int) -> bool:
     """Whether a row map changes nothing."""
-    return len(rows) == old_length and bool((rows == np.arange(len(rows), dtype=np.int32)).all())
+    return len(rows) == old_length and bool((rows == np.arange(len(rows), dtype=rows.dtype)).all())
 
 
 def match(old: Sequence[str], new: Sequence[str]) -> Rows:

@@ -74,21 +74,17 @@ class TimeShare:
         return times
 
 
-def cleaned(metric: Metric, values: NDArray[np.generic]) -> tuple[Values, bool]:
-    """Return a new float32 array with NaN for what is no number of this metric, and whether all of it is there.
+def cleaned(metric: Metric, values: NDArray[np.generic]) -> Values:
+    """Return a new float32 array with NaN for what is no number of this metric.
 
     Missing are NaN, infinities and what is outside `metric.low`..`metric.high`, sentinels of the vendor with it.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         new = np.array(values, dtype=np.float32)
-    if not len(new):
-        return new, True
-    low, high = np.float32(metric.low), np.float32(metric.high)
-    if new.min() >= low and new.max() <= high:
-        return new, True
-    with np.errstate(invalid="ignore"):
-        np.copyto(new, NAN, where=~((new >= low) & (new <= high)))
-    return new, False
+        low, high = np.float32(metric.low), np.float32(metric.high)
+        if len(new) and not (new.min() >= low and new.max() <= high):
+            np.copyto(new, NAN, where=(new < low) | (new > high))
+    return new
 
 
 def hear(
@@ -108,20 +104,28 @@ def hear(
     A full part makes every row missing that it does not name; such rows keep the time of their last sample. Sample
     times after `not_after` (our clock at receipt) are cut to it: a clock that runs ahead keeps nothing fresh.
     """
-    values, complete = cleaned(metric, part.values)
+    values = cleaned(metric, part.values)
     at = part.at
-    one_time = not len(at) or at.strides == (0,)
-    if one_time:
-        at = same_time(_sane(float(at[0]), not_after), len(at)) if len(at) else at
-    else:
-        at = np.minimum(np.nan_to_num(at, nan=0.0, posinf=0.0, neginf=0.0), not_after)
-    if join.rows is not None or len(values) != length:
-        complete = False
-    if part.full and one_time:
-        values, at = _full_at_once(before, values, at, join, length, complete, share)
-    else:
-        values, at = _row_by_row(before, values, at, join, length, full=part.full)
+    if part.full and (not len(at) or at.strides == (0,)):
+        time = _sane(float(at[0]), not_after) if len(at) else 0.0
+        spread = join.spread(values, length, np.nan)
+        return _at_once(before, Column(metric.name, spread, at, stale_after_s, source), time, share)
+    at = np.minimum(np.nan_to_num(at, nan=0.0, posinf=0.0, neginf=0.0), not_after)
+    values, at = _row_by_row(before, values, at, join, length, full=part.full)
     return voice(Column(metric.name, values, at, stale_after_s, source))
+
+
+def _at_once(before: Voice | None, column: Column, time: float, share: TimeShare) -> Voice:
+    """Return a voice all of whose values were sampled at one time."""
+    values, length = column.values, len(column.values)
+    values.flags.writeable = False
+    # A minimum is NaN as soon as one value is: the cheapest question whether any is missing.
+    if not length or not np.isnan(values.min()):
+        return Voice(replace(column, at=same_time(time, length)), time, time, bool(length))
+    missing = np.flatnonzero(np.isnan(values)).astype(np.int32)
+    times = share.with_missing(time, None if before is None else before.column.at, missing, length)
+    newest = time if len(missing) < length else 0.0
+    return Voice(replace(column, at=times), newest, newest, False)
 
 
 def voice(column: Column) -> Voice:
@@ -143,28 +147,13 @@ def _sane(at: float, not_after: float) -> float:
     return min(at, not_after) if np.isfinite(at) else 0.0
 
 
-def _full_at_once(
-    before: Voice | None, values: Values, at: Times, join: Join, length: int, complete: bool, share: TimeShare
-) -> tuple[Values, Times]:
-    if join.rows is not None and join.picks is not None:
-        said = values
-        values = np.full(length, NAN, dtype=np.float32)
-        values[join.rows] = said[join.picks]
-    time = float(at[0]) if len(at) else 0.0
-    missing = np.zeros(0, dtype=np.int32) if complete else np.flatnonzero(np.isnan(values)).astype(np.int32)
-    if not len(missing):
-        return values, same_time(time, length)
-    return values, share.with_missing(time, None if before is None else before.column.at, missing, length)
-
-
 def _row_by_row(
     before: Voice | None, values: Values, at: Times, join: Join, length: int, *, full: bool
 ) -> tuple[Values, Times]:
     out = np.full(length, NAN, dtype=np.float32) if full or before is None else before.column.values.copy()
     times = np.zeros(length, dtype=np.float64) if before is None else np.array(before.column.at)
-    rows: Rows | slice = slice(None) if join.rows is None else join.rows
-    if join.picks is not None:
-        values, at = values[join.picks], at[join.picks]
+    rows = slice(None) if join.rows is None else join.rows
+    values, at = join.pick(values), join.pick(at)
     out[rows] = values
     there = ~np.isnan(values)
     times[rows] = np.where(there, at, times[rows])
