@@ -1,0 +1,142 @@
+"""The one registry of row fields by level: what the expression, `status`, tables, checks and CSV may name."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from console.model.errors import ConsoleError
+from console.model.levels import LEVELS, Level
+from console.model.metrics import Kind, Metric, MetricTable, RollUp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# DESIGN names these kinds of domains; an expression may name them before the topology of a site is known.
+WELL_KNOWN_DOMAINS = ("cdu", "nvlink", "feed", "shelf", "leaf", "rail", "firmware", "driver", "cluster", "group")
+COUNTS = ("gpus", "gpus_reporting", "nodes", "age_s", "alerts", "jobs", "stale")
+JOB_TEXTS = ("job", "job_id", "user", "account", "partition")
+FIRST = ("util_pct", "temp_c_max", "temp_c_avg", "gpu_power_w_sum", "it_power_w", "pue")
+
+
+class UnknownFieldError(ConsoleError):
+    """A field that rows of this level do not have; the message says which are near, or what to use instead."""
+
+
+class Family(Enum):
+    """Where a field's values come from."""
+
+    COUNT = auto()
+    TEXT = auto()
+    OWN = auto()
+    ROLLED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of rows: a count, a text, a metric at its own level, or a metric rolled up (`how`) to wider rows."""
+
+    name: str
+    family: Family
+    metric: Metric | None = None
+    how: RollUp | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the field holds text rather than numbers."""
+        return self.family is Family.TEXT
+
+    @property
+    def whole(self) -> bool:
+        """Whether the numbers are whole by their nature."""
+        if self.metric is None:
+            return self.family is Family.COUNT and self.name != "age_s"
+        return self.metric.kind is not Kind.GAUGE and self.how is not RollUp.MEAN
+
+
+def fields_of(level: str, metrics: MetricTable, domains: Iterable[str] = ()) -> dict[str, Field]:
+    """Return every field of the rows of a level (or of a domain kind, such as `cdu`) by name, in the order shown."""
+    texts, counts = _texts(level, domains), [name for name in COUNTS if (name, level) != ("nodes", Level.GPU)]
+    found = {name: Field(name, Family.TEXT) for name in texts}
+    found |= {name: Field(name, Family.COUNT) for name in counts}
+    if level == Level.GPU:
+        found["slot"] = Field("slot", Family.COUNT)
+    measured = _measured(level, metrics)
+    ordered = sorted(measured, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+    return found | {name: measured[name] for name in ordered if name not in found}
+
+
+def shown_fields(level: str, metrics: MetricTable) -> tuple[str, ...]:
+    """Return the fields of `status` rows where nobody chose any."""
+    known = fields_of(level, metrics)
+    lead = ["id", "name", "parent", *(["uuid", "model", "job"] if level == Level.GPU else [])]
+    lead += [name for name in ("gpus", "gpus_reporting", "nodes", "age_s", "source", "alerts", "jobs") if name in known]
+    return (*lead, *(name for name, field in known.items() if field.metric is not None))
+
+
+def _texts(level: str, domains: Iterable[str]) -> list[str]:
+    texts = ["id", "name", "parent", "source"]
+    if level == Level.FLEET:
+        return [*texts, "site", *JOB_TEXTS, "model", *domains]
+    depth = Level(level).depth if level in list(Level) else 1
+    texts += [each.value for each in LEVELS[1 : depth + 1]]
+    if level == Level.GPU:
+        texts.append("uuid")
+    if level in (Level.GPU, Level.NODE):
+        texts += ["serial", "bmc"]
+    return [*texts, "model", *JOB_TEXTS, *domains]
+
+
+def _measured(level: str, metrics: MetricTable) -> dict[str, Field]:
+    found: dict[str, Field] = {}
+    for metric in metrics.values():
+        if metric.level == level:
+            found[metric.name] = Field(metric.name, Family.OWN, metric)
+        elif is_wider(level, metric.level):
+            found |= {name: Field(name, Family.ROLLED, metric, how) for name, how in metric.aggregates.items()}
+    return found
+
+
+def is_wider(level: str, measured: str) -> bool:
+    """Return whether rows of a level (or domain kind) hold rows of another, so that its metrics roll up to them."""
+    kinds = list(Level)
+    if measured not in kinds:
+        return level in (Level.SITE, Level.FLEET)
+    if level not in kinds:
+        return measured in (Level.NODE, Level.GPU)
+    return Level(level).depth < Level(measured).depth
+
+
+def field_named(name: str, level: str, metrics: MetricTable, domains: Iterable[str] = ()) -> Field:
+    """Return a field of the rows of a level; raises UnknownFieldError with what to use instead."""
+    known = fields_of(level, metrics, domains)
+    if name not in known:
+        raise UnknownFieldError(_advice(name, level, metrics, known))
+    return known[name]
+
+
+def is_elsewhere(name: str, level: str, metrics: MetricTable) -> bool:
+    """Return whether a name is a field of rows of other levels, and missing (rather than misspelled) in these."""
+    metric = metrics.get(name)
+    if metric is not None:
+        return not is_wider(level, metric.level)
+    return any(name in fields_of(each, metrics) for each in LEVELS)
+
+
+def _advice(name: str, level: str, metrics: MetricTable, known: Mapping[str, Field]) -> str:
+    metric, aggregate = metrics.get(name), metrics.aggregate(name)
+    a_row = f"a {level}" if level in list(Level) else f"a {level} domain"
+    if metric is not None and is_wider(level, metric.level):
+        inner = f"any({metric.level}.{name} ...)" if metric.level in ("gpu", "node") else ""
+        instead = " or ".join([*metric.aggregates, *([inner] if inner else [])])
+        return f"{name} is measured at a single {metric.level}; for {a_row} use {instead}"
+    if aggregate is not None and aggregate[0].level == level:
+        return f"{name} is for wider rows; a {level} has {aggregate[0].name}"
+    measured = metric or (aggregate[0] if aggregate else None)
+    if measured is not None:
+        return f"{name} is measured at a {measured.level}; {a_row} has no such field"
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else f'; a text is written in quotes: "{name}"'
+    return f"{a_row} has no field {name}{hint}"
