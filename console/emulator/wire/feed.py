@@ -116,7 +116,7 @@ class Sample:
 
 
 class Feed:
-    """Samples a world under one lock, at most once a cadence and site; safe to call from many threads.
+    """Samples a world at most once a cadence and site, under a lock a site; safe to call from many threads.
 
     `clock` returns UTC epoch seconds.
     """
@@ -126,7 +126,7 @@ class Feed:
         self.site_names = tuple(world.site_names)
         self._world = world
         self._clock = clock
-        self._lock = threading.Lock()
+        self._locks = {site: threading.Lock() for site in self.site_names}
         self._samples: dict[str, Sample] = {}
         self._tags: dict[str, tuple[SiteTopology, str]] = {}
         born = f"{clock():.3f}"
@@ -134,9 +134,7 @@ class Feed:
 
     def sample(self, site: str) -> Sample:
         """Return the state of a site, at most a cadence old; raises KeyError for an unknown site."""
-        if site not in self._logs:
-            raise KeyError(site)
-        with self._lock:
+        with self._locks[site]:
             now = self._clock()
             held = self._samples.get(site)
             if held is None or not 0 <= now - held.state.at < self.cadence_s:
@@ -155,7 +153,7 @@ class Feed:
     def events(self, site: str, after: int, limit: int) -> tuple[EventLog, list[tuple[int, Event]]]:
         """Return a site's log and its events after a number; samples first, so that nothing is old."""
         self.sample(site)
-        with self._lock:
+        with self._locks[site]:
             log = self._logs[site]
             return log, log.after(after, limit)
 
