@@ -47,9 +47,8 @@ def new_converter() -> Converter:
     converter = Converter(detailed_validation=True, forbid_extra_keys=True)
     for kind, hook in ((str, text), (int, integer), (float, number), (bool, boolean)):
         converter.register_structure_hook(kind, hook)
-    converter.register_structure_hook_factory(
-        lambda kind: isinstance(kind, type) and issubclass(kind, StrEnum), lambda kind: one_of(tuple(kind))
-    )
+    # An enum of words is a str: it needs the more special hook.
+    converter.register_structure_hook(StrEnum, lambda raw, kind: one_of(tuple(kind))(raw, kind))
     converter.register_structure_hook_factory(
         lambda kind: _origin(kind) is tuple, lambda kind: _list_hook(converter, get_args(kind)[0])
     )

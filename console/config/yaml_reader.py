@@ -255,6 +255,7 @@ class _Composer:
                 if key not in into:
                     into[key] = source[key]
                     into.lines[key] = source.lines[key]
+                    self._weigh(into, source[key], line)
 
     def _check_tag(self, event: Any, line: int) -> None:
         if event.tag not in _STRING_TAGS or (event.tag == _STRING_TAGS[2] and not isinstance(event, yaml.ScalarEvent)):
