@@ -9,6 +9,8 @@ import numpy as np
 from console.emulator.signals import Signals
 
 if TYPE_CHECKING:
+    from random import Random
+
     from console.emulator.catalogue import Kind
 
 FIRST_SLOTS = 256
@@ -16,59 +18,59 @@ WARMUP_S = 90.0
 WARMUP_ACTIVITY = 0.06
 PAUSE_ACTIVITY = 0.05
 PAUSE_UTIL = 35.0
+NEVER_S = 1e12
 _FIELDS = (
     "start", "step_s", "duty", "phase", "high", "low", "util", "tensor", "pause_every", "pause", "daily", "busy",
 )  # fmt: skip
+_ROW = {name: row for row, name in enumerate(_FIELDS)}
+_EMPTY = np.array([1.0 if name in ("step_s", "pause_every") else 0.0 for name in _FIELDS])
 
 
 class Loads:
     """The load parameters of every slot; slot 0 is a free GPU. Slots are used again."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: Random) -> None:
         self._rng = rng
-        self._table = {name: np.zeros(FIRST_SLOTS) for name in _FIELDS}
-        self._reset(0)
+        self._table = np.tile(_EMPTY[:, None], FIRST_SLOTS)
         self._free = list(range(FIRST_SLOTS - 1, 0, -1))
 
     def __len__(self) -> int:
-        return len(self._table["start"])
+        return len(self._table[0])
 
     def add(self, kind: Kind, start: float) -> int:
         """Return the slot of a job that starts at `start`."""
         if not self._free:
             self._grow()
         slot = self._free.pop()
-        rng, table = self._rng, self._table
-        values = {
-            "start": start,
-            "step_s": rng.uniform(*kind.step_s),
-            "duty": kind.duty * rng.uniform(0.9, 1.1),
-            "phase": rng.random(),
-            "high": kind.high * rng.uniform(0.92, 1.02),
-            "low": kind.low * rng.uniform(0.8, 1.2),
-            "util": kind.util_pct,
-            "tensor": kind.tensor_ratio * rng.uniform(0.7, 1.2),
-            "pause_every": kind.pause_every_s * rng.uniform(0.7, 1.4) or 1e12,
-            "pause": kind.pause_s * rng.uniform(0.7, 1.5),
-            "daily": kind.daily,
-            "busy": 1.0,
-        }
-        for name, value in values.items():
-            table[name][slot] = value
+        vary = self._rng.uniform
+        self._table[:, slot] = (
+            start,
+            vary(*kind.step_s),
+            kind.duty * vary(0.9, 1.1),
+            self._rng.random(),
+            kind.high * vary(0.92, 1.02),
+            kind.low * vary(0.8, 1.2),
+            kind.util_pct,
+            kind.tensor_ratio * vary(0.7, 1.2),
+            kind.pause_every_s * vary(0.7, 1.4) or NEVER_S,
+            kind.pause_s * vary(0.7, 1.5),
+            kind.daily,
+            1.0,
+        )
         return slot
 
     def still(self, slot: int) -> None:
         """Let a job's GPUs idle: it is completing."""
-        self._table["busy"][slot] = 0.0
+        self._table[_ROW["busy"], slot] = 0.0
 
     def remove(self, slot: int) -> None:
         """Forget a job."""
-        self._reset(slot)
+        self._table[:, slot] = _EMPTY
         self._free.append(slot)
 
     def signals(self, at: float, solar_hour: float) -> Signals:
         """Return what every slot asks of its GPUs at a time."""
-        table = self._table
+        table = dict(zip(_FIELDS, self._table, strict=True))
         age = at - table["start"]
         step = (age / table["step_s"] + table["phase"]) % 1.0
         activity = np.where(step < table["duty"], table["high"], table["low"])
@@ -84,13 +86,7 @@ class Loads:
             table["busy"].astype(np.float32),
         )
 
-    def _reset(self, slot: int) -> None:
-        for name, column in self._table.items():
-            column[slot] = 1.0 if name in ("step_s", "pause_every") else 0.0
-
     def _grow(self) -> None:
         size = len(self)
-        self._table = {name: np.concatenate([column, np.zeros(size)]) for name, column in self._table.items()}
-        for name in ("step_s", "pause_every"):
-            self._table[name][size:] = 1.0
+        self._table = np.concatenate([self._table, np.tile(_EMPTY[:, None], size)], axis=1)
         self._free = list(range(2 * size - 1, size - 1, -1))

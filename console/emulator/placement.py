@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from console.emulator.free_runs import FreeRuns, Spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,9 +16,6 @@ if TYPE_CHECKING:
 
     from console.emulator.blocks import Block
 
-FREE, USED, DOWN = 0, 1, 2
-Spans = list[tuple[int, int]]
-
 
 class Placement:
     """The nodes of a site as a scheduler sees them; `node_gpus` int32[nodes + 1] are the first GPUs of nodes."""
@@ -23,19 +23,18 @@ class Placement:
     def __init__(self, blocks: Sequence[Block], node_gpus: NDArray[np.int32]) -> None:
         self._blocks = blocks
         self._node_gpus = node_gpus
-        self.state = np.zeros(len(node_gpus) - 1, dtype=np.uint8)
+        self._free = [FreeRuns(block.nodes.start, block.nodes.stop) for block in blocks]
+        self._first_nodes = [block.nodes.start for block in blocks]
         self._shared: dict[int, set[int]] = {}
+        self._down: set[int] = set()
         self.gpus = int(node_gpus[-1])
         self.allocated = 0
 
     def take_nodes(self, gpus: int) -> Spans | None:
         """Return runs [first, last) of nodes that hold `gpus`, contiguous where there is room, and mark them used."""
-        for block in sorted(self._blocks, key=lambda block: -self._free_in(block)):
-            needed = -(-gpus // block.platform.node_gpus)
-            spans = self._find(block, needed)
+        for block, free in self._roomiest():
+            spans = free.take(-(-gpus // block.platform.node_gpus))
             if spans:
-                for first, last in spans:
-                    self.state[first:last] = USED
                 self.allocated += self.gpus_of(spans)
                 return spans
         return None
@@ -53,32 +52,30 @@ class Placement:
         return np.array(chosen, dtype=np.intp)
 
     def give_nodes(self, spans: Spans) -> None:
-        """Take runs of nodes back; those that went down meanwhile stay down."""
+        """Take runs of nodes back."""
         for first, last in spans:
-            nodes = self.state[first:last]
-            nodes[nodes == USED] = FREE
+            self._runs_of(first).give(first, last)
         self.allocated -= self.gpus_of(spans)
 
     def give_gpus(self, rows: NDArray[np.intp]) -> None:
         """Take single GPUs back."""
         node = self.node_of(int(rows[0]))
         self.allocated -= len(rows)
-        if node not in self._shared:
-            return
         self._shared[node].update(rows.tolist())
-        if len(self._shared[node]) == self._node_gpus[node + 1] - self._node_gpus[node]:
+        if len(self._shared[node]) == self._size(node):
             del self._shared[node]
-            self.state[node] = FREE
+            self._runs_of(node).give(node, node + 1)
 
     def down(self, node: int) -> None:
-        """Let nothing start on a node."""
-        self.state[node] = DOWN
-        self._shared.pop(node, None)
+        """Let nothing start on a node; no job may be on it."""
+        if self._runs_of(node).remove(node):
+            self._down.add(node)
 
     def up(self, node: int) -> None:
         """Give a repaired node to the jobs again."""
-        if self.state[node] == DOWN:
-            self.state[node] = FREE
+        if node in self._down:
+            self._down.discard(node)
+            self._runs_of(node).give(node, node + 1)
 
     def node_of(self, gpu: int) -> int:
         """Return the node of a GPU row."""
@@ -92,36 +89,22 @@ class Placement:
         """Return the GPU rows of runs of nodes."""
         return [slice(int(self._node_gpus[first]), int(self._node_gpus[last])) for first, last in spans]
 
-    def _free_in(self, block: Block) -> int:
-        return int(np.count_nonzero(self.state[block.nodes] == FREE)) * block.platform.node_gpus
+    def _roomiest(self) -> list[tuple[Block, FreeRuns]]:
+        pairs = list(zip(self._blocks, self._free, strict=True))
+        return sorted(pairs, key=lambda pair: -pair[1].count * pair[0].platform.node_gpus)
+
+    def _runs_of(self, node: int) -> FreeRuns:
+        return self._free[bisect_right(self._first_nodes, node) - 1]
+
+    def _size(self, node: int) -> int:
+        return int(self._node_gpus[node + 1] - self._node_gpus[node])
 
     def _open_shared(self, count: int) -> int | None:
-        sizes = np.diff(self._node_gpus)
-        fits = np.flatnonzero((self.state == FREE) & (sizes >= count))
-        if not len(fits):
-            return None
-        node = int(fits[-1])
-        self.state[node] = USED
-        self._shared[node] = set(range(int(self._node_gpus[node]), int(self._node_gpus[node + 1])))
-        return node
-
-    def _find(self, block: Block, needed: int) -> Spans:
-        """The tightest run that fits, else the longest runs until there is enough, else nothing."""
-        free = np.concatenate([[False], self.state[block.nodes] == FREE, [False]])
-        edges = np.flatnonzero(free[1:] != free[:-1]) + block.nodes.start
-        first, last = edges[::2], edges[1::2]
-        length = last - first
-        if int(length.sum()) < needed:
-            return []
-        fits = np.flatnonzero(length >= needed)
-        if len(fits):
-            run = fits[np.argmin(length[fits])]
-            return [(int(first[run]), int(first[run]) + needed)]
-        spans: Spans = []
-        for run in np.argsort(-length, kind="stable"):
-            take = min(needed, int(length[run]))
-            spans.append((int(first[run]), int(first[run]) + take))
-            needed -= take
-            if not needed:
-                break
-        return sorted(spans)
+        for _, free in self._roomiest():
+            node = free.last_free()
+            if node is not None and self._size(node) >= count:
+                free.remove(node)
+                first = int(self._node_gpus[node])
+                self._shared[node] = set(range(first, first + self._size(node)))
+                return node
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,7 @@ class SiteSimulation:
         self._bank = GpuBank(blueprint, streams[1])
         self._facility = Facility(blueprint, self._weather, streams[2])
         self._ledger = Ledger(blueprint)
-        self.scheduler = Scheduler(blueprint, self._bank.slot, streams[3])
+        self.scheduler = Scheduler(blueprint, self._bank.slot, Random(f"{seed}/{blueprint.plan.index}"))
         self.faults = Faults(blueprint, self._bank, self._ledger, self.scheduler, streams[4])
         self._script = Script(scenario, began_at, blueprint, self._facility.cooling, self.faults)
         self._fresh: dict[str, NDArray[np.float32]] = {}
@@ -62,8 +63,7 @@ class SiteSimulation:
 
     def begin(self) -> Iterator[None]:
         """Fill the site and bring it into its steady state; publishes the first state."""
-        self.scheduler.populate(self._at)
-        self.scheduler.changed += 1
+        yield from self.scheduler.populate(self._at)
         yield
         signals = self._signals()
         self._bank.settle(signals, self._facility.cooling.setpoint)
