@@ -85,7 +85,7 @@ class TextValues:
         return ",".join(found[:SHOWN_LIMIT] + more) if last > first else None
 
     def ranks(self) -> NDArray[np.float64]:
-        """Return float64[count] that sort as the texts do, naturally; NaN where missing; the first of several values."""
+        """Return float64[count] that sort as the texts do, naturally; NaN where missing, the first of several."""
         place = {name: at for at, name in enumerate(sorted(set(self.names), key=natural_key))}
         ranks = np.fromiter((place[name] for name in self.names), dtype=np.float64, count=len(self.names))
         each = np.append(ranks, np.nan)[self.codes]

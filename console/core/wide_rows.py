@@ -56,7 +56,7 @@ class JoinedRows:
 
 @dataclass(frozen=True, eq=False)
 class FleetRows:
-    """The one row of the fleet. The numbers of stale sites leave its totals; `gpus` and `nodes` are what is expected."""
+    """The one row of the fleet: stale sites' numbers leave its totals; `gpus` and `nodes` are what is expected."""
 
     name: str
     frames: tuple[SiteFrame, ...]
@@ -199,7 +199,7 @@ class DomainRows:
     def age(self, field: Field) -> NDArray[np.float64]:
         """Return seconds since the newest sample of a metric among the members."""
         if self.domain is None or field.metric is None or field.metric.level == self.kind:
-            return self._counted("age_s")
+            return self._counted("age_s").astype(np.float64)
         unit = SiteRows(self.frame, self.domain.unit, self.now)
         return -run_maxima(-unit.age(field)[self.domain.members], self.domain.starts)
 

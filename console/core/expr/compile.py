@@ -131,7 +131,7 @@ class Compiler:
         try:
             return field_named(name.name, level, self._metrics, self._domains), bool(name.prefix)
         except UnknownFieldError as error:
-            raise self._fault(name, str(error))
+            raise self._fault(name, str(error)) from None
 
     def _text_field(self, part: Part) -> tuple[Field, bool] | None:
         """Return a part that is the name of a text field, None for anything else."""
@@ -171,7 +171,7 @@ class Compiler:
         try:
             pattern = compiled_pattern(part.right.value)
         except ValueError as error:
-            raise self._fault(part.right, str(error))
+            raise self._fault(part.right, str(error)) from None
         return _text_condition(text, lambda names: _matching(pattern, names), negated=part.sign == "!~")
 
     def _membership(self, part: Membership) -> Condition:

@@ -37,9 +37,7 @@ class _Parser:
 
     def whole(self) -> Part:
         if self._now.kind == "end":
-            raise self._error(
-                self._now, 'the expression is empty; write a condition such as temp_c > 85 or site == "muc1"'
-            )
+            raise self._error(self._now, 'the expression is empty; a condition looks like site == "muc1"')
         part = self._any_of()
         if self._now.kind != "end":
             raise self._error(self._now, self._surplus())
