@@ -44,6 +44,8 @@ def draw_curves(plot: Plot, width: int, height: int) -> Curves | None:
     start, end = _span(plot, drawn, width)
     lines = [_binned(series, start, end, 2 * width) if series in drawn else None for series in plot.series]
     seen = np.concatenate([line[np.isfinite(line)] for line in lines if line is not None])
+    if not len(seen):
+        return None
     low, high = _range(plot, seen, height)
     bits = np.zeros((height, width), dtype=np.int64)
     owner = np.full((height, width), -1, dtype=np.int64)

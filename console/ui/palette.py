@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from console.config.themes import Theme
 
 Colors = Literal["true", "256", "16", "none"]
-_SYSTEMS = {"256": ColorSystem.EIGHT_BIT, "16": ColorSystem.STANDARD}
-# Without colours the heat map's bars carry the value; the cursor must still be seen.
-_CURSORS = frozenset(("cursor",))
+# With sixteen colours a ramp would be red all over: these run from cold to hot in the names that every terminal has.
+_HEAT_16 = ("blue", "blue", "cyan", "cyan", "green", "green", "green", "yellow", "yellow", "red")
+# Of the sixteen, black and white are the terminal's own ground or ink, whichever it has: they are left to it.
+_GROUND_OR_INK = (0, 7, 15)
+_ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse")
 
 
 class Palette:
@@ -43,33 +45,38 @@ class Palette:
 
     def _own(self, token: str) -> Style:
         """Return what the theme says of a token, without the ground it stands on."""
-        theme = self.theme
-        told = theme.styles.get(token)
-        color, background = _ramp(theme, token), ""
+        told = self.theme.styles.get(token)
+        color, background = _ramp(self.theme, token), ""
         if told is not None:
             color, background = told.color or color, told.background
-        attributes = {
-            name: True for name in ("bold", "dim", "italic", "underline", "reverse") if told and getattr(told, name)
-        }
-        if self.colors == "none" and token in _CURSORS:
+        attributes = {name: True for name in _ATTRIBUTES if told and getattr(told, name)}
+        if self.colors in ("16", "none") and token == "cursor":
             attributes["reverse"] = True
         return self._make(color, background) + Style(**attributes)  # type: ignore[arg-type]  # flags alone
 
-    def _make(self, color: str | None, background: str | None) -> Style:
+    def _make(self, color: str, background: str) -> Style:
+        """Return a style of two colours, as many as there are: with sixteen the ground is the terminal's own."""
         if self.colors == "none":
             return Style()
-        fore, back = self._color(color), self._color(background)
-        if fore is not None and back is not None and fore == back:
-            fore = Color.default()
-        return Style(color=fore, bgcolor=back)
+        if self.colors == "16":
+            return Style(color=self._named(color))
+        return Style(color=self._color(color), bgcolor=self._color(background))
 
-    def _color(self, name: str | None) -> Color | None:
+    def _color(self, name: str) -> Color | None:
         if not name:
             return None
-        if self.colors == "16" and name == self.theme.background:
-            return Color.default()
         color = Color.parse(name)
-        return color.downgrade(_SYSTEMS[self.colors]) if self.colors in _SYSTEMS else color
+        return color.downgrade(ColorSystem.EIGHT_BIT) if self.colors == "256" else color
+
+    def _named(self, name: str) -> Color | None:
+        """Return the nearest of the sixteen, or for a heat level the one that stands for it."""
+        theme = self.theme
+        if not name or name in (theme.foreground, theme.background):
+            return None
+        if name in theme.heat and len({name[1:3], name[3:5], name[5:7]}) > 1:
+            return Color.parse(_HEAT_16[theme.heat.index(name) * len(_HEAT_16) // len(theme.heat)])
+        color = Color.parse(name).downgrade(ColorSystem.STANDARD)
+        return None if color.number in _GROUND_OR_INK else color
 
 
 def _ramp(theme: Theme, token: str) -> str:

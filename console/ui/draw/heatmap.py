@@ -110,6 +110,8 @@ class HeatPainter(Painter):
     def _cells(self, runs: Runs, start: int, stop: int, look: Look) -> None:
         """Add cells: one run of text for each run of equal levels, the one under the cursor by itself."""
         stop = min(stop, start + runs.width - runs.used)
+        if stop <= start:
+            return
         levels = self.levels[start:stop]
         text, tones = glyphs(levels), levels.tolist()
         cuts = (np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist()
