@@ -52,6 +52,7 @@ class Sheet(ModalScreen[str]):
         self._palette = palette
         self._search = search
         self._ready = False
+        self._searched = ""
         self._early: list[tuple[str, str | None]] = []
 
     def compose(self) -> ComposeResult:
@@ -73,10 +74,18 @@ class Sheet(ModalScreen[str]):
             field.focus()
         else:
             self.body.focus()
-        self.search("")
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Fill the body when it has its size, then do what was typed ahead."""
         self._ready = True
+        self._search_for(self._words)
         for key, character in self._early:
             self.take(key, character)
+
+    @property
+    def _words(self) -> str:
+        return self.query_one(SearchInput).value if self._search else ""
 
     @property
     def body(self) -> ViewArea:
@@ -97,12 +106,23 @@ class Sheet(ModalScreen[str]):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.search(event.value)
+        if self._ready and self._searched != event.value:
+            self._search_for(event.value)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        self._take_chosen()
+
+    def _take_chosen(self) -> None:
+        """Leave with what fits the words as they are now: the news of the last letter may still be on its way."""
+        if self._searched != self._words:
+            self._search_for(self._words)
         self.dismiss(self.chosen())
+
+    def _search_for(self, words: str) -> None:
+        self._searched = words
+        self.search(words)
 
     @on(ViewArea.Entered)
     def _entered(self, event: ViewArea.Entered) -> None:
@@ -128,7 +148,7 @@ class Sheet(ModalScreen[str]):
         elif name in PAGES:
             self.body.page(PAGES[name])
         elif name == "enter":
-            self.dismiss(self.chosen())
+            self._take_chosen()
         elif not self._search:
             self._read_key(name)
         elif character is not None and character.isprintable():  # typed before the search line had the focus
@@ -160,7 +180,7 @@ class Reader(Sheet):
         """Show other lines."""
         self._lines = tuple(lines)
         if self._ready and self.is_attached:
-            self.search("")
+            self.search(self._words)
 
     def search(self, words: str) -> None:
         """Keep the lines that hold every word."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from textual.theme import BUILTIN_THEMES
 from textual.theme import Theme as TextualTheme
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 PREFIX = "gigadeck-"
 MONO_TERMINALS = ("dumb", "vt100", "vt102", "vt220")
 WITHOUT_COLORS: tuple[Colors, ...] = ("16", "none")
-TERMINAL = "ansi_default"
 
 
 def color_depth(environ: Mapping[str, str] | None = None) -> Colors:
@@ -31,40 +32,37 @@ def color_depth(environ: Mapping[str, str] | None = None) -> Colors:
 
 
 def textual_theme(theme: Theme, colors: Colors) -> TextualTheme:
-    """Return Textual's theme of ours; with 16 colours or none it keeps the terminal's own ground and ink."""
-    ansi = colors in WITHOUT_COLORS
-    ink = TERMINAL if ansi else theme.foreground
-    ground = TERMINAL if ansi else theme.background
-    accent = TERMINAL if ansi else theme.accent
+    """Return Textual's theme of ours; with 16 colours or none it is Textual's own for the terminal's ground and ink."""
+    if colors in WITHOUT_COLORS:
+        ansi = BUILTIN_THEMES["ansi-dark" if theme.dark else "ansi-light"]
+        own = {**ansi.variables, **variables()}
+        return replace(ansi, name=f"{PREFIX}{theme.name}", variables=own)
     return TextualTheme(
         name=f"{PREFIX}{theme.name}",
-        primary=accent,
-        secondary=accent,
-        accent=accent,
-        warning=_color(theme, "state.warning", ink, ansi),
-        error=_color(theme, "state.critical", ink, ansi),
-        success=_color(theme, "state.ok", ink, ansi),
-        foreground=ink,
-        background=ground,
-        surface=ground if ansi else theme.surface,
-        panel=ground if ansi else theme.surface,
-        boost=ground,
+        primary=theme.accent,
+        secondary=theme.accent,
+        accent=theme.accent,
+        warning=_color(theme, "state.warning"),
+        error=_color(theme, "state.critical"),
+        success=_color(theme, "state.ok"),
+        foreground=theme.foreground,
+        background=theme.background,
+        surface=theme.surface,
+        panel=theme.surface,
+        boost=theme.background,
         dark=theme.dark,
-        ansi=ansi,
-        variables=variables(theme, ansi),
+        variables=variables(theme),
     )
 
 
-def variables(theme: Theme | None = None, ansi: bool = True) -> dict[str, str]:
+def variables(theme: Theme | None = None) -> dict[str, str]:
     """Return every variable of our own stylesheets; without a theme, values that any terminal can show."""
-    if theme is None:
-        return {"edge": TERMINAL}
-    return {"edge": _color(theme, "border", TERMINAL if ansi else theme.foreground, ansi)}
+    return {"edge": "ansi_default" if theme is None else _color(theme, "border")}
 
 
-def _color(theme: Theme, token: str, default: str, ansi: bool) -> str:
+def _color(theme: Theme, token: str) -> str:
     style = theme.styles.get(token)
-    return default if ansi or style is None or not style.color else style.color
+    return style.color if style is not None and style.color else theme.foreground
 
 
 def plain_theme() -> Theme:

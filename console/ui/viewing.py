@@ -160,7 +160,8 @@ class Viewing(Screen[None], inherit_bindings=False):
 
     def _want_soon(self) -> None:
         """Ask for a view of the newest snapshot, at most four times a second; the heartbeat asks for what is left."""
-        if time.monotonic() - self._asked_at >= REPAINT_S:
+        first = self._drawn is None or self._drawn.snapshot is None
+        if first or time.monotonic() - self._asked_at >= REPAINT_S:
             self.want()
         else:
             self._behind = True
