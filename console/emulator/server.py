@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 STOP_LIMIT_S = 1
 FAST_CADENCE_S = 1.0
-SLOW_CADENCE_S = 5.0
+SLOW_CADENCE_S = 2.0
 FAST_UP_TO_GPUS = 50_000
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -131,6 +131,13 @@ class WireDomain(msgspec.Struct):
     starts: WireBlock
 
 
+class WireAliases(msgspec.Struct):
+    """Other spellings of nodes, and the row of the node of each."""
+
+    names: list[str]
+    rows: WireBlock
+
+
 class WireGeo(msgspec.Struct, frozen=True):
     """Where the site stands."""
 

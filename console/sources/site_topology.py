@@ -8,7 +8,7 @@ import numpy as np
 
 from console.model.levels import Level
 from console.model.topology import Domain, Geo, SiteTopology
-from console.sources.site_bodies import Faults, WireBlock, WireDomain, WireTopology
+from console.sources.site_bodies import Faults, WireAliases, WireBlock, WireDomain, WireTopology
 
 if TYPE_CHECKING:
     import msgspec
@@ -118,12 +118,15 @@ class _Reader:
 
     def aliases(self, nodes: int) -> dict[str, int]:
         """Other spellings of nodes."""
-        raw = self._wire.aliases
-        found = self._faults.decode(raw, dict[str, int], "the topology's aliases") if memoryview(raw) else {}
-        if found and (min(found.values()) < 0 or max(found.values()) >= nodes):
-            raise self._faults.bad(f"the topology's aliases point beyond its {nodes} nodes")
-        self._faults.names(list(found), "the topology's aliases")
-        return found
+        raw, what = self._wire.aliases, "the topology's aliases"
+        if not memoryview(raw):
+            return {}
+        wire = self._faults.decode(raw, WireAliases, what)
+        rows = self.sized(wire.rows, "int32-le", "aliases.rows", len(wire.names))
+        if len(rows) and (int(rows.min()) < 0 or int(rows.max()) >= nodes):
+            raise self._faults.bad(f"{what} point beyond its {nodes} nodes")
+        self._faults.names(wire.names, what, unique=False)
+        return dict(zip(wire.names, rows.tolist(), strict=True))
 
     def per_node(self, raw: msgspec.Raw, what: str, nodes: int) -> tuple[str, ...]:
         """One text a node, or none at all."""

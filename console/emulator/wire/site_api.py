@@ -75,7 +75,7 @@ def topology_body(sample: Sample, media: MediaType) -> Body:
         "models": list(topology.models),
         "model_code": None if codes is None else block(codes.astype(np.uint8), media),
         "domains": {kind: _domain(domain, media) for kind, domain in topology.domains.items()},
-        "aliases": dict(topology.aliases),
+        "aliases": _aliases(topology, media),
         "serials": list(topology.serials),
         "bmcs": list(topology.bmcs),
         "geo": {
@@ -167,6 +167,13 @@ def _uuids(topology: SiteTopology, media: MediaType) -> bytes | str:
     words[:, 0], words[:, 1] = topology.uuid_high, topology.uuid_low
     data = words.tobytes()
     return binary(data, media) if media is MediaType.MSGPACK else data.hex()
+
+
+def _aliases(topology: SiteTopology, media: MediaType) -> Body:
+    """Other spellings of nodes, and the node of each: columns, for a large site has some hundred thousand."""
+    aliases = dict(topology.aliases)
+    rows = np.fromiter(aliases.values(), dtype=np.int32, count=len(aliases))
+    return {"names": list(aliases), "rows": block(rows, media)}
 
 
 def _domain(domain: Domain, media: MediaType) -> Body:
