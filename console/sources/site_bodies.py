@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +21,11 @@ ABSENT = msgspec.Raw()
 LATEST_AT = 1e11  # the year 5138: a time beyond it is in the wrong unit
 
 _DTYPES = {"uint8": "<u1", "int32-le": "<i4", "float32-le": "<f4"}
+
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+At = Annotated[float, msgspec.Meta(ge=0, le=LATEST_AT)]
+Degrees = Annotated[float, msgspec.Meta(ge=-360, le=360)]
 
 
 class WireBlock(msgspec.Struct, gc=False):
@@ -79,24 +84,24 @@ class WireJob(msgspec.Struct, gc=False):
     name: str
     user: str
     state: str
-    gpus: int
-    nodes: int
+    gpus: Count
+    nodes: Count
     account: str = ""
     partition: str = ""
     cluster: str = ""
     purpose: str = ""
     reason: str = ""
-    submit_at: float = 0.0
-    start_at: float = 0.0
-    end_at: float = 0.0
-    time_limit_s: float = 0.0
+    submit_at: At = 0.0
+    start_at: At = 0.0
+    end_at: At = 0.0
+    time_limit_s: At = 0.0
 
 
 class WireJobs(msgspec.Struct):
     """The body of `jobs`."""
 
     topology: str
-    at: float
+    at: At
     jobs: list[WireJob]
     gpu_job: WireBlock
 
@@ -104,8 +109,8 @@ class WireJobs(msgspec.Struct):
 class WireEvent(msgspec.Struct, gc=False):
     """An event and its number."""
 
-    seq: int
-    at: float
+    seq: Count
+    at: At
     path: str
     kind: str
     severity: str
@@ -117,8 +122,8 @@ class WireEvents(msgspec.Struct):
     """The body of `events`."""
 
     log: str
-    oldest: int
-    last: int
+    oldest: Count
+    last: Count
     events: list[WireEvent]
 
 
@@ -142,8 +147,8 @@ class WireGeo(msgspec.Struct, frozen=True):
     """Where the site stands."""
 
     country: str = ""
-    latitude: float = 0.0
-    longitude: float = 0.0
+    latitude: Degrees = 0.0
+    longitude: Degrees = 0.0
     timezone: str = "UTC"
 
 
@@ -151,7 +156,7 @@ class WireTopology(msgspec.Struct):
     """The body of `topology`; long members stay raw, so that no single step decodes all of it."""
 
     topology: str
-    version: int
+    version: Count
     halls: list[str]
     racks: list[str]
     nodes: msgspec.Raw

@@ -51,8 +51,7 @@ class EventCursor:
     def _event(self, wire: WireEvent) -> Event:
         severities: set[str] = set(Severity)
         severity = Severity(wire.severity) if wire.severity in severities else Severity.UNKNOWN
-        at = self._faults.time(wire.at, "an event")
-        return Event(at, self._site, self._path(wire.path), wire.kind, severity, wire.text, wire.source)
+        return Event(wire.at, self._site, self._path(wire.path), wire.kind, severity, wire.text, wire.source)
 
     def _path(self, path: str) -> str:
         """Return a path under our own name of the site."""

@@ -29,8 +29,7 @@ def read_jobs(faults: Faults, topology: SiteTopology, data: bytes, behind_s: flo
     if len(gpu_job) and (int(gpu_job.min()) < -1 or int(gpu_job.max()) >= len(wire.jobs)):
         raise faults.bad(f"jobs' gpu_job points beyond its {len(wire.jobs)} jobs")
     jobs = tuple(_job(faults, job) for job in wire.jobs)
-    at = faults.time(wire.at, "jobs") + behind_s
-    return JobsPart(jobs, gpu_job=gpu_job, version=topology.version, at=at)
+    return JobsPart(jobs, gpu_job=gpu_job, version=topology.version, at=wire.at + behind_s)
 
 
 def _job(faults: Faults, wire: WireJob) -> Job:
