@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MISSING = "—"
 TEXT_LIMIT = 300
+# In a table only the hot end of a scale is coloured: a page of numbers in ten colours says nothing.
+HOT_LEVEL = 7
 SEVERITY_GLYPHS = {
     "ok": "✓",
     "info": "i",
@@ -134,7 +136,7 @@ def _severity(name: str) -> str:
 
 
 def format_cell(column: TableColumn, row: int) -> Span:
-    """Return one cell of a table with its token: the row's, that of its heat, or of its severity."""
+    """Return one cell of a table with its token: the row's, that of its heat where it is hot, or of its severity."""
     value = column.values[row]
     text = format_value(value, column.format)
     return Span(text, _token(column, row, value, text))
@@ -147,7 +149,8 @@ def _token(column: TableColumn, row: int, value: object, text: str) -> str:
         return "text.dim"
     if column.heat is not None:
         number = _as_number(value)
-        return "text" if number is None else heat_token(heat_level(number, *column.heat))
+        level = 0 if number is None else heat_level(number, *column.heat)
+        return heat_token(level) if level >= HOT_LEVEL else "text"
     if column.format == "severity" and str(value) in SEVERITY_GLYPHS:
         return f"state.{value}"
     return "text"

@@ -69,7 +69,7 @@ def test_every_format_says_missing_with_a_dash(name: str) -> None:
 def test_a_cell_has_the_token_of_its_row_its_heat_or_its_severity() -> None:
     values = np.array([25.0, 89.0, NAN])
     hot = TableColumn("t", "t", values, "temp", heat=(25, 90))
-    assert format_cell(hot, 0) == Span("25 C", "heat.0")
+    assert format_cell(hot, 0) == Span("25 C", "text")
     assert format_cell(hot, 1) == Span("89 C", "heat.9")
     assert format_cell(hot, 2) == Span("—", "text.dim")
     told = TableColumn("t", "t", values, "temp", tokens=["state.ok", "link", "mark"], heat=(25, 90))
