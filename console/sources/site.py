@@ -144,7 +144,7 @@ class SiteSource:
             return error
         names = ", ".join(repr(each.site[:40]) for each in sites[:8]) or "none"
         text = f"the server has no site {self._there!r}; it has: {names}"
-        return NotOffered(self._faults.site, self._faults.source, text, "set `options.site` to one of them")
+        return NotOffered(self._faults.site, self._faults.source, text, "set `site` of this source to one of them")
 
     async def _read_telemetry(self, bodies: list[Body]) -> tuple[_Held, Body]:
         """Return telemetry and the topology that it belongs to."""
