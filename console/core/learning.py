@@ -50,11 +50,12 @@ def learn(topology: SiteTopology, keys: GpuKeys, layout: Layout | None = None) -
     if not len(claims):
         return topology, rows
     winners = _winners(topology, keys, claims, by_slot, by_uuid, by_slot[confirmed])
-    losers = np.setdiff1d(claims, winners, assume_unique=True)
-    rows[losers] = -1
-    if not len(winners):
-        return topology, rows
-    return _with_uuids(topology, keys, winners, by_slot, by_uuid), rows
+    if len(winners):
+        topology = _with_uuids(topology, keys, winners, by_slot, by_uuid)
+    at = by_slot[claims]
+    held = (topology.uuid_high[at] == keys.uuid_high[claims]) & (topology.uuid_low[at] == keys.uuid_low[claims])
+    rows[claims[~held]] = -1
+    return topology, rows
 
 
 def _known(keys: GpuKeys) -> Flags:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,10 +31,10 @@ def uuid(number: int) -> str:
     return f"GPU-{number:08x}-0000-0000-0000-{number:012x}"
 
 
-def node(name: str, place: str = "h1/r1", gpus: int = 2, uuids: Sequence[int] = (), **more: object) -> NodeSpec:
+def node(name: str, place: str = "h1/r1", gpus: int = 2, uuids: Sequence[int] = (), **more: Any) -> NodeSpec:
     """Return a node at `hall/rack` whose GPUs have these numbers."""
     hall, rack = place.split("/")
-    return NodeSpec(name, hall, rack, gpus, gpu_uuids=tuple(uuid(each) for each in uuids), **more)  # type: ignore[arg-type]  # keyword arguments pass through
+    return NodeSpec(name, hall, rack, gpus, gpu_uuids=tuple(uuid(each) for each in uuids), **more)
 
 
 def small_site(
@@ -79,9 +79,7 @@ def keys_of(said: Sequence[tuple[str, int, int]]) -> GpuKeys:
     return GpuKeys(tuple(name for name, _, _ in said), np.array([s for _, s, _ in said], dtype=np.int16), high, low)
 
 
-def column(
-    metric: str, keys: Keys, values: Sequence[float] | np.ndarray, at: float = NOW, *, full: bool = True
-) -> ColumnPart:  # type: ignore[type-arg]
+def column(metric: str, keys: Keys, values: Any, at: float = NOW, *, full: bool = True) -> ColumnPart:
     """Return a part whose values were all sampled at one time."""
     return ColumnPart(metric, keys, np.asarray(values, dtype=np.float32), same_time(at, len(values)), full)
 
@@ -110,6 +108,6 @@ def fleet_frame(*sites: SiteFrame, at: float = NOW) -> Frame:
     return Frame(at, "europe", BUILTIN, sites)
 
 
-def by_key(topology: SiteTopology, values: np.ndarray, level: Level = Level.GPU) -> dict[str, float]:  # type: ignore[type-arg]
+def by_key(topology: SiteTopology, values: Any, level: Level = Level.GPU) -> dict[str, float]:
     """Return values by the key of their row."""
     return {topology.key(level, row): float(value) for row, value in enumerate(values)}
