@@ -27,6 +27,7 @@ PEEK_BYTES = 8192
 INTERVALS = 200
 Pair = tuple[float, float]
 Loose = float | str | None
+LOOSE = "loose"
 
 
 class Shape(StrEnum):
@@ -101,28 +102,37 @@ def peek_warnings(content: bytes) -> tuple[str, ...]:
     return (*found, *(str(warning) for warning in warnings[:WARNINGS]))
 
 
-class RowDecoder:
-    """Decodes rows into lists of what joins them, keeping only the labels of one spelling."""
+# Numbers are strings to the query API, and text like "Infinity" or null to exports now and then.
+FIELDS: dict[str, dict[str, Any]] = {
+    Shape.VECTOR: {"value": Pair},
+    Shape.MATRIX: {"values": list[Pair]},
+    Shape.EXPORT: {"values": list[float], "timestamps": list[float]},
+    LOOSE: {"values": list[Loose], "timestamps": list[float]},
+}
 
-    def __init__(self, spelling: Spelling, who: Who) -> None:
+
+def _decoder(labels: type[msgspec.Struct], fields: dict[str, Any]) -> msgspec.json.Decoder[Any]:
+    row = msgspec.defstruct("Row", [("metric", labels), *fields.items()], gc=False)
+    lines = "timestamps" in fields
+    return msgspec.json.Decoder(row) if lines else msgspec.json.Decoder(list.__class_getitem__(row), strict=False)
+
+
+class RowDecoder:
+    """Decodes rows into lists of what joins them, keeping only the labels of one spelling (`lean`: the UUID alone)."""
+
+    def __init__(self, spelling: Spelling, who: Who, *, lean: bool = False) -> None:
         self._spelling = spelling
         self._who = who
-        fields = {"name": "__name__"}
-        for role in ROLES:
-            fields |= {f"{role}{i}": label for i, label in enumerate(getattr(spelling, role))}
-        self._fields = {role: tuple(f"{role}{i}" for i in range(len(getattr(spelling, role)))) for role in ROLES}
-        labels = msgspec.defstruct("Labels", [(name, str, "") for name in fields], rename=fields, gc=False)
-        vector = msgspec.defstruct("Sample", [("metric", labels), ("value", Pair)], gc=False)
-        matrix = msgspec.defstruct("Samples", [("metric", labels), ("values", list[Pair])], gc=False)
-        export = [("metric", labels), ("values", list[float]), ("timestamps", list[float])]
-        tolerant = [("metric", labels), ("values", list[Loose]), ("timestamps", list[float])]
-        self._rows: dict[Shape, msgspec.json.Decoder[Any]] = {
-            # Lax: the protocol writes numbers as strings.
-            Shape.VECTOR: msgspec.json.Decoder(list[vector], strict=False),  # type: ignore[valid-type]  # made above
-            Shape.MATRIX: msgspec.json.Decoder(list[matrix], strict=False),  # type: ignore[valid-type]  # made above
+        roles = ROLES[:1] if lean else ROLES
+        self._fields = {role: tuple(f"{role}{i}" for i in range(len(getattr(spelling, role)))) for role in roles}
+        labels = {
+            name: label
+            for role in roles
+            for name, label in zip(self._fields[role], getattr(spelling, role), strict=True)
         }
-        self._lines = msgspec.json.Decoder(msgspec.defstruct("Line", export, gc=False))
-        self._tolerant = msgspec.json.Decoder(msgspec.defstruct("LooseLine", tolerant, gc=False))
+        labels |= {} if lean else {"name": "__name__"}
+        joined = msgspec.defstruct("Labels", [(name, str, "") for name in labels], rename=labels, gc=False)
+        self._rows = {shape: _decoder(joined, fields) for shape, fields in FIELDS.items()}
         self._intervals: list[float] = []
         self._warnings: tuple[str, ...] = ()
 
@@ -208,13 +218,13 @@ class RowDecoder:
 
     def _export_lines(self, piece: bytes) -> list[Any]:
         try:
-            return self._lines.decode_lines(piece)
+            return self._rows[Shape.EXPORT].decode_lines(piece)
         except msgspec.ValidationError:
             pass
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._who.bad(f"the export is damaged: {_short(error)}") from None
         try:
-            return self._tolerant.decode_lines(piece)
+            return self._rows[LOOSE].decode_lines(piece)
         except msgspec.MsgspecError as error:
             raise self._who.bad(f"export lines of another shape: {_short(error)}") from None
 
@@ -232,11 +242,12 @@ class RowDecoder:
     def _append(self, shape: Shape, found: list[Any], rows: Rows) -> None:
         labels = [row.metric for row in found]
         rows.uuids += self._column("uuid", labels)
-        nodes = self._column("node", labels)
-        rows.nodes += [strip_port(node) for node in nodes] if self._spelling.with_port else nodes
-        rows.gpus += self._column("gpu", labels)
-        rows.models += self._column("model", labels)
-        rows.slices += self._column("mig", labels)
+        if "node" in self._fields:
+            nodes = self._column("node", labels)
+            rows.nodes += [strip_port(node) for node in nodes] if self._spelling.with_port else nodes
+            rows.gpus += self._column("gpu", labels)
+            rows.models += self._column("model", labels)
+            rows.slices += self._column("mig", labels)
         _SAMPLES[shape](found, rows)
         self._learn_interval(shape, found)
 
@@ -259,8 +270,9 @@ class RowDecoder:
 
 
 def _vector_samples(found: list[Any], rows: Rows) -> None:
-    rows.at += [row.value[0] for row in found]
-    rows.values += [row.value[1] for row in found]
+    pairs = [row.value for row in found]
+    rows.at += [at for at, _ in pairs]
+    rows.values += [value for _, value in pairs]
 
 
 def _matrix_samples(found: list[Any], rows: Rows) -> None:

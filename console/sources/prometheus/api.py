@@ -22,6 +22,7 @@ PREFIXES = ("", "/prometheus", "/select/0/prometheus")
 LINES = "application/stream+json, application/json"
 TEXT = "text/plain;version=0.0.4, */*;q=0.1"
 CPU = re.compile(rb"^process_cpu_seconds_total ([0-9.e+]+)", re.MULTILINE)
+SLOW_S = 2.0
 # A selector that names no series: asks whether an endpoint is there, not for data.
 NOTHING = '{__name__="gigadeck_no_such_series"}'
 
@@ -118,9 +119,19 @@ class Api:
         self._requests += 1
         body = await self._link.query(self.server.prefix + path, params, accept=accept)
         self._bytes += body.body_bytes_wire
-        if body.server_date is not None:
-            self.skew_s = body.server_date - (body.received_at - body.elapsed_s)
+        self._note_clock(body)
         return body
+
+    def _note_clock(self, body: Body) -> None:
+        """Learn how far the server's clock is from ours: its Date lies between question and answer, or it is off.
+
+        The header counts whole seconds; an answer that took long says little.
+        """
+        date, asked_at = body.server_date, body.received_at - body.elapsed_s
+        if date is None or (body.elapsed_s > SLOW_S and self.skew_s is not None):
+            return
+        ahead_s, behind_s = date - body.received_at, asked_at - 1.0 - date
+        self.skew_s = ahead_s if ahead_s > 0 else -behind_s if behind_s > 0 else 0.0
 
     def _may(self, flavour: str) -> bool:
         return self._flavour in ("", "auto", flavour)

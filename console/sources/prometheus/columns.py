@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from console.model.reading import ColumnPart, EventsPart, Part
 from console.sources.prometheus.answers import RowDecoder, Shape, Who
-from console.sources.prometheus.catalog import MIG_ACTIVE
+from console.sources.prometheus.catalog import ANCHORS, MIG_ACTIVE
 from console.sources.prometheus.frozen import FrozenWatch
-from console.sources.prometheus.series import Rows, Series, SeriesBook
+from console.sources.prometheus.series import Order, Rows, SeriesBook, reduce, spread
 from console.sources.prometheus.text import TextDecoder
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ BLANKS = ((2147483632.0, 2147483635.0), (140737488355328.0, 140737488355331.0), 
 # Exporters' clocks differ by seconds; more than this ahead of the store is a wrong clock, not fresh data.
 AHEAD_S = 30.0
 BREATH: Part = EventsPart(())
-STEPS = 4
 MOST_INTERVALS = 400
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,7 @@ class Columns:
     def __init__(self, metrics: MetricTable, spelling: Spelling, who: Who) -> None:
         self._metrics = metrics
         self._decoder = RowDecoder(spelling, who)
+        self._lean = RowDecoder(spelling, who, lean=True) if spelling.uuid else None
         self._book = SeriesBook()
         self._text = TextDecoder(spelling, who)
         self.frozen = FrozenWatch()
@@ -74,33 +75,47 @@ class Columns:
     def decode(self, answer: Answer) -> Iterator[Part]:
         """Yield the columns of an answer, and an empty part between slices; raises BadPayload."""
         metric = self._metrics.get(answer.metric)
-        covered: set[str] | None = None
-        for name, contents in answer.contents.items():
+        if metric is None:
             found: dict[str, Rows] = {}
-            for content in contents:
-                yield from self._rows(answer, content, found, name if metric else "")
-            if metric is None:
-                yield from self._several(answer, found)
-                continue
-            rows = found.get(name, Rows())
-            if covered is not None:
-                rows = _without(rows, covered)
-            if covered is None or len(rows):
+            for content in answer.contents.get("", []):
+                yield from self._rows(self._decoder, answer, content, found, "")
+            yield from self._several(answer, found)
+            return
+        covered: set[str] = set()
+        for number, (name, contents) in enumerate(answer.contents.items()):
+            # Nodes are looked at once a sweep; where every UUID is known the other metrics need nothing else.
+            lean = not number and self._lean is not None and metric.name not in ANCHORS[:1] and len(self._book) > 0
+            rows, order = yield from self._placed(answer, name, contents, covered, lean=lean)
+            if number == 0 or len(rows):
                 scale = 100.0 if name == MIG_ACTIVE else metric.scale
-                yield from self._column(answer, metric, rows, scale, full=answer.full and covered is None)
-            covered = (covered or set()) | set(rows.uuids) if len(answer.contents) > 1 else set()
+                yield from self._column(answer, metric, rows, order, scale, full=answer.full and not number)
+            covered.update(rows.uuids if len(answer.contents) > 1 else ())
 
-    def _rows(self, answer: Answer, content: bytes, found: dict[str, Rows], only: str) -> Iterator[Part]:
-        decoder = self._decoder
+    def _placed(
+        self, answer: Answer, name: str, contents: list[bytes], covered: set[str], *, lean: bool
+    ) -> Generator[Part, None, tuple[Rows, Order]]:
+        decoder = self._lean if lean and self._lean is not None else self._decoder
+        found: dict[str, Rows] = {}
+        for content in contents:
+            yield from self._rows(decoder, answer, content, found, name)
+        rows = found.get(name, Rows())
+        rows = _without(rows, covered) if covered else rows
+        order = yield from _breathing(self._book.place(rows))
+        if order is not None:
+            return rows, order
+        return (yield from self._placed(answer, name, contents, covered, lean=False))
+
+    def _rows(
+        self, decoder: RowDecoder, answer: Answer, content: bytes, found: dict[str, Rows], only: str
+    ) -> Iterator[Part]:
         if answer.shape is Shape.TEXT:
             steps = self._text.federate(content, found, answer.received_at + answer.skew_s)
         elif answer.shape is Shape.EXPORT:
             steps = decoder.export(content, found, only)
         else:
             steps = decoder.query(content, found, only)
-        for step, _ in enumerate(steps, 1):
-            if step % STEPS == 0:
-                yield BREATH
+        for _ in steps:
+            yield BREATH
         intervals, warnings = decoder.take_findings()
         self.findings.intervals = (*self.findings.intervals, *intervals)[:MOST_INTERVALS]
         self.findings.warnings += warnings
@@ -108,33 +123,26 @@ class Columns:
     def _several(self, answer: Answer, found: dict[str, Rows]) -> Iterator[Part]:
         for name, rows in found.items():
             metric = self._metrics.of_dcgm(name)
-            if metric is not None:
-                yield from self._column(answer, metric, rows, metric.scale, full=False)
+            order = (yield from _breathing(self._book.place(rows))) if metric is not None else None
+            if metric is not None and order is not None:
+                yield from self._column(answer, metric, rows, order, metric.scale, full=False)
 
     def _column(
-        self, answer: Answer, metric: Metric, rows: Rows, scale: float, *, full: bool
-    ) -> Generator[Part, None, None]:
-        series = yield from self._series(rows)
+        self, answer: Answer, metric: Metric, rows: Rows, order: Order, scale: float, *, full: bool
+    ) -> Iterator[Part]:
         at = np.array(rows.at, dtype=np.float64) - answer.skew_s
+        yield BREATH
         raw = self._clean(np.array(rows.values, dtype=np.float64), at, answer.received_at)
-        values, at = series.reduce((raw * scale).astype(np.float32), at, mean=metric.unit == "0..1" or scale == 100.0)
-        self._note(metric, rows, series, values)
-        if full:
-            self.frozen.look(metric.name, series, values, at)
-        yield ColumnPart(metric.name, series.keys, values, at, full)
-
-    def _series(self, rows: Rows) -> Generator[Part, None, Series]:
-        known = self._book.find(rows)
-        if known is not None:
-            return known
-        learning = self._book.learn(rows)
-        while True:
-            try:
-                next(learning)
-            except StopIteration as stop:
-                learned: Series = stop.value
-                return learned
-            yield BREATH
+        mean = metric.unit == "0..1" or scale != metric.scale
+        places, values, at = reduce(order, (raw * scale).astype(np.float32), at, mean=mean)
+        self._note(metric, rows, len(places), values)
+        yield BREATH
+        if not full:
+            yield ColumnPart(metric.name, self._book.subset(places), values, at, full=False)
+            return
+        values, at = spread(places, values, at, len(self._book))
+        self.frozen.look(metric.name, self._book.keys, values, at)
+        yield ColumnPart(metric.name, self._book.keys, values, at)
 
     def _clean(self, values: NDArray[np.float64], at: Times, received_at: float) -> NDArray[np.float64]:
         """Return values with NaN for blanks, infinities and samples from the future."""
@@ -146,11 +154,28 @@ class Columns:
         bad |= ahead
         return np.where(bad, np.nan, values) if bad.any() else values
 
-    def _note(self, metric: Metric, rows: Rows, series: Series, values: Values) -> None:
+    def _note(self, metric: Metric, rows: Rows, gpus: int, values: Values) -> None:
         findings = self.findings
         findings.rows += len(rows)
-        findings.repeated = max(findings.repeated, series.repeated)
+        if any(rows.slices):  # MIG: other repeated rows are blocks and replicas, nobody's news
+            findings.repeated = max(findings.repeated, len(rows) - gpus)
         findings.reporting[metric.name] = int(np.count_nonzero(~np.isnan(values)))
+
+    @property
+    def known(self) -> int:
+        """How many GPUs were ever seen."""
+        return len(self._book)
+
+
+def _breathing(steps: Generator[None, None, T]) -> Generator[Part, None, T]:
+    """Run a generator, with an empty part for each of its steps, and return its value."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        yield BREATH
 
 
 def _without(rows: Rows, uuids: set[str]) -> Rows:

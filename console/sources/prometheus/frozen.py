@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.model.columns import Times, Values
-    from console.sources.prometheus.series import Series
+    from console.model.reading import GpuKeys
 
 SWEEPS = 5
 # A GPU's power never stays the same to the milliwatt; temperature and utilisation may.
@@ -21,7 +21,7 @@ NAMED = 5
 
 @dataclass(eq=False)
 class _Last:
-    series: Series
+    keys: GpuKeys
     values: Values
     at: Times
     still: NDArray[np.uint8]
@@ -35,26 +35,26 @@ class FrozenWatch:
         self._last: dict[str, _Last] = {}
         self.text = ""
 
-    def look(self, metric: str, series: Series, values: Values, at: Times) -> None:
-        """Take the values of a sweep (n rows of `series.keys`); a new order of series starts the count again."""
+    def look(self, metric: str, keys: GpuKeys, values: Values, at: Times) -> None:
+        """Take the values of a sweep (n rows of `keys`); another keys object starts the count again."""
         if metric not in MOVING:
             return
         last = self._last.get(metric)
-        if last is None or last.series is not series:
-            self._last[metric] = _Last(series, values, at, np.zeros(len(values), dtype=np.uint8))
+        if last is None or last.keys is not keys:
+            self._last[metric] = _Last(keys, values, at, np.zeros(len(values), dtype=np.uint8))
             return
         advanced = at > last.at
         same = (values == last.values) & (values > 0)
         still = np.where(advanced, np.where(same, np.minimum(last.still, 254) + 1, 0), last.still).astype(np.uint8)
-        self._last[metric] = _Last(series, values, np.maximum(at, last.at), still)
-        self._say(metric, series, still)
+        self._last[metric] = _Last(keys, values, np.maximum(at, last.at), still)
+        self._say(metric, keys, still)
 
-    def _say(self, metric: str, series: Series, still: NDArray[np.uint8]) -> None:
+    def _say(self, metric: str, keys: GpuKeys, still: NDArray[np.uint8]) -> None:
         frozen = np.flatnonzero(still >= self._sweeps)
         if not len(frozen):
             self.text = ""
             return
-        nodes = list(dict.fromkeys(series.keys.nodes[i] for i in frozen[:1000].tolist()))
+        nodes = list(dict.fromkeys(keys.nodes[i] for i in frozen[:1000].tolist()))
         more = f" and {len(nodes) - NAMED} more" if len(nodes) > NAMED else ""
         self.text = (
             f"{metric} of {len(frozen)} GPUs has not changed over {self._sweeps} sweeps while its times advance"

@@ -1,14 +1,14 @@
-"""Remembers the series of a store: one keys object while their order stays the same, and how repeated rows reduce."""
+"""Remembers the GPUs of a store: one keys object while they stay the same, and how repeated rows reduce."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.model.identity import parse_uuid
+from console.model.identity import parse_uuids
 from console.model.reading import GpuKeys
 
 if TYPE_CHECKING:
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
     from console.model.columns import Times, Values
 
-ORDERS = 12
-STEP = 5000
+    Places = NDArray[np.int64]
+
+SUBSETS = 64
+ORDERS = 3
+STEP = 2500
+SAME_S = 0.001
 LONGEST_NAME = 256
 
 
@@ -50,123 +54,180 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
-    """One order of series: `keys` once a GPU; `order` and `starts` group repeated rows (None: there are none)."""
+class Order:
+    """Rows in one order and the place of each; `sorter` puts them into ascending places (None: they are).
 
-    keys: GpuKeys
-    order: NDArray[np.int64] | None
-    starts: NDArray[np.int64] | None
+    `unique` says that no place comes twice.
+    """
 
-    @property
-    def repeated(self) -> int:
-        """How many rows were the same GPU again (MIG instances, replicas, one row a job)."""
-        return 0 if self.order is None else len(self.order) - len(self.keys)
-
-    def reduce(self, values: Values, at: Times, mean: bool) -> tuple[Values, Times]:
-        """Return one value and time a GPU: of repeated rows the newest, the largest of equals, or (`mean`) their mean.
-
-        Rows of a GPU's MIG instances repeat its whole value: they are never summed.
-        """
-        if self.order is None or self.starts is None:
-            return values, at
-        values, at = values[self.order], at[self.order]
-        newest = np.maximum.reduceat(at, self.starts)
-        sizes = np.diff(np.append(self.starts, len(values)))
-        # Rows of one scrape share its time; a replica that lags by more is not asked.
-        values = np.where(at < np.repeat(newest, sizes) - 0.001, np.float32(np.nan), values)
-        if not mean:
-            return np.fmax.reduceat(values, self.starts), newest
-        known = ~np.isnan(values)
-        counts = np.add.reduceat(known.astype(np.float32), self.starts)
-        sums = np.add.reduceat(np.where(known, values, np.float32(0)), self.starts)
-        with np.errstate(invalid="ignore"):
-            return (sums / counts).astype(np.float32), newest
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
     uuids: list[str]
-    nodes: list[str]
-    gpus: list[str]
-    series: Series
+    places: Places
+    unique: bool
+    sorter: Places | None
 
 
 class SeriesBook:
-    """Finds the Series of an answer's rows; a few orders are kept, the one used last first."""
+    """The GPUs of one store in the order in which they were first seen: an answer's rows are placed by their UUID.
+
+    Stores answer in any order, and in pieces: the place of a GPU stays the same, and so does the keys object, until a
+    GPU is new or has moved.
+    """
 
     def __init__(self) -> None:
-        self._known: deque[_Known] = deque(maxlen=ORDERS)
-        self._ids: dict[str, tuple[int, int]] = {}
+        self._places: dict[str, int] = {}
+        self._high = np.zeros(0, dtype=np.uint64)
+        self._low = np.zeros(0, dtype=np.uint64)
+        self._nodes: list[str] = []
+        self._gpus: list[str] = []
+        self._models: list[str] = []
+        self._texts: dict[str, str] = {}
+        self._orders: deque[Order] = deque(maxlen=ORDERS)
+        self._keys: GpuKeys | None = None
+        self._subsets: OrderedDict[bytes, GpuKeys] = OrderedDict()
 
-    def find(self, rows: Rows) -> Series | None:
-        """Return the series of rows that came in this order before, else None."""
-        for known in self._known:
-            if known.uuids == rows.uuids and known.nodes == rows.nodes and known.gpus == rows.gpus:
-                if known is not self._known[0]:
-                    self._known.remove(known)
-                    self._known.appendleft(known)
-                return known.series
-        return None
+    def __len__(self) -> int:
+        return len(self._nodes)
 
-    def learn(self, rows: Rows) -> Generator[None, None, Series]:
-        """Return the series of rows in a new order; yields after every few thousand."""
-        pairs: list[tuple[int, int]] = []
-        if len(self._ids) > 4 * len(rows) + 1000:
-            self._ids = {}
-        ids = self._ids
-        for start in range(0, len(rows), STEP):
-            for uuid in rows.uuids[start : start + STEP]:
-                pair = ids.get(uuid)
-                if pair is None:
-                    pair = ids[uuid] = parse_uuid(uuid)
-                pairs.append(pair)
+    @property
+    def keys(self) -> GpuKeys:
+        """All GPUs that were ever seen, in their places."""
+        if self._keys is None:
+            models = tuple(self._models) if any(self._models) else ()
+            self._keys = GpuKeys(tuple(self._nodes), _slots(self._gpus), self._high, self._low, models)
+        return self._keys
+
+    def subset(self, places: Places) -> GpuKeys:
+        """Return the keys of some places, the same object for the same places."""
+        name = places.tobytes()
+        keys = self._subsets.get(name)
+        if keys is None:
+            keys = self._subsets[name] = self._make(places)
+            if len(self._subsets) > SUBSETS:
+                self._subsets.popitem(last=False)
+        else:
+            self._subsets.move_to_end(name)
+        return keys
+
+    def place(self, rows: Rows) -> Generator[None, None, Order | None]:
+        """Return the order of the rows, learning GPUs that are new; yields after every few thousand of them.
+
+        Rows that were decoded without their nodes can teach nothing: None if one of them is new.
+        """
+        lean = not rows.nodes and bool(rows.uuids)
+        order = next((each for each in self._orders if each.uuids == rows.uuids), None)
+        if order is None or not all(rows.uuids):
+            names = rows.uuids if lean else _names(rows)
+            found: list[int | None] = list(map(self._places.get, names))
             yield
-        split = np.array(pairs, dtype=np.uint64).reshape(-1, 2)
-        slots = np.fromiter(map(_slot, rows.gpus), dtype=np.int16, count=len(rows))
-        yield
-        series = _series(rows, np.ascontiguousarray(split[:, 0]), np.ascontiguousarray(split[:, 1]), slots)
-        self._known.appendleft(_Known(rows.uuids, rows.nodes, rows.gpus, series))
-        return series
+            if None in found:
+                if lean:
+                    return None
+                yield from self._learn(rows, names, [row for row, place in enumerate(found) if place is None])
+            order = _order(rows.uuids, np.fromiter(map(self._places.__getitem__, names), np.int64, len(names)))
+            self._orders.appendleft(order)
+            yield
+        if not lean:
+            places = order.places.tolist()
+            self._follow(places, self._nodes, rows.nodes)
+            yield
+            self._follow(places, self._gpus, rows.gpus)
+        return order
+
+    def _learn(self, rows: Rows, names: list[str], new: list[int]) -> Generator[None, None, None]:
+        for start in range(0, len(new), STEP):
+            chosen = {names[row]: row for row in new[start : start + STEP] if names[row] not in self._places}
+            self._places.update(zip(chosen, range(len(self), len(self) + len(chosen)), strict=True))
+            high, low = parse_uuids([rows.uuids[row] for row in chosen.values()])
+            self._high, self._low = np.concatenate((self._high, high)), np.concatenate((self._low, low))
+            self._nodes += [self._shared(rows.nodes[row]) for row in chosen.values()]
+            self._gpus += [self._shared(rows.gpus[row]) for row in chosen.values()]
+            self._models += [self._shared(rows.models[row]) for row in chosen.values()]
+            yield
+        self._changed()
+
+    def _shared(self, text: str) -> str:
+        text = text[:LONGEST_NAME]
+        return self._texts.setdefault(text, text)
+
+    def _follow(self, places: list[int], known: list[str], said: list[str]) -> None:
+        """Take what rows say in place of what was known, where it differs: a GPU has moved."""
+        if list(map(known.__getitem__, places)) == said:
+            return
+        for place, text in zip(places, said, strict=True):
+            text = text[:LONGEST_NAME]
+            if text and known[place] != text:
+                known[place] = self._shared(text)
+                self._changed()
+
+    def _changed(self) -> None:
+        self._keys = None
+        self._subsets.clear()
+
+    def _make(self, places: Places) -> GpuKeys:
+        chosen = places.tolist()
+        models = [self._models[i] for i in chosen]
+        return GpuKeys(
+            nodes=tuple([self._nodes[i] for i in chosen]),
+            slots=_slots([self._gpus[i] for i in chosen]),
+            uuid_high=self._high[places],
+            uuid_low=self._low[places],
+            models=tuple(models) if any(models) else (),
+        )
+
+
+def _names(rows: Rows) -> list[str]:
+    """Return what a row is known by: its UUID, or its node and index where it has none."""
+    if all(rows.uuids):
+        return rows.uuids
+    return [uuid or f"{node}/{gpu}" for uuid, node, gpu in zip(rows.uuids, rows.nodes, rows.gpus, strict=True)]
+
+
+def _order(uuids: list[str], places: Places) -> Order:
+    unique = len(places) == 0 or int(np.bincount(places).max()) == 1
+    ascending = unique and bool((places[1:] > places[:-1]).all())
+    return Order(uuids, places, unique, None if ascending or not unique else np.argsort(places))
+
+
+def reduce(order: Order, values: Values, at: Times, *, mean: bool) -> tuple[Places, Values, Times]:
+    """Return one value and time a GPU, by ascending place: of repeated rows the newest, and of equals the largest.
+
+    Rows of a GPU's MIG instances repeat its whole value: they are never summed. `mean` takes their mean instead (ratios
+    of instances).
+    """
+    if order.unique:
+        if order.sorter is None:
+            return order.places, values, at
+        return order.places[order.sorter], values[order.sorter], at[order.sorter]
+    by_place = np.argsort(order.places, kind="stable")
+    places, values, at = order.places[by_place], values[by_place], at[by_place]
+    starts = np.flatnonzero(np.append(True, places[1:] != places[:-1]))
+    newest = np.maximum.reduceat(at, starts)
+    sizes = np.diff(np.append(starts, len(values)))
+    # Rows of one scrape share its time; what is older is another block or a replica that lags.
+    values = np.where(at < np.repeat(newest, sizes) - SAME_S, np.float32(np.nan), values)
+    if not mean:
+        return places[starts], np.fmax.reduceat(values, starts), newest
+    known = ~np.isnan(values)
+    counts = np.add.reduceat(known.astype(np.float32), starts)
+    sums = np.add.reduceat(np.where(known, values, np.float32(0)), starts)
+    with np.errstate(invalid="ignore"):
+        return places[starts], (sums / counts).astype(np.float32), newest
+
+
+def spread(places: Places, values: Values, at: Times, length: int) -> tuple[Values, Times]:
+    """Return values and times of all `length` places: NaN and 0 where there is none."""
+    if len(places) == length:
+        return values, at
+    all_values, all_at = np.full(length, np.nan, dtype=np.float32), np.zeros(length)
+    all_values[places], all_at[places] = values, at
+    return all_values, all_at
+
+
+def _slots(texts: list[str]) -> NDArray[np.int16]:
+    known = {text: _slot(text) for text in set(texts)}
+    return np.fromiter(map(known.__getitem__, texts), dtype=np.int16, count=len(texts))
 
 
 def _slot(text: str) -> int:
     digits = text[6:] if text.startswith("nvidia") else text
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else -1
-
-
-def _series(rows: Rows, high: NDArray[np.uint64], low: NDArray[np.uint64], slots: NDArray[np.int16]) -> Series:
-    """Group rows by UUID, or by node and index where there is none."""
-    unknown = (high == 0) & (low == 0)
-    group_high, group_low = high, low
-    if unknown.any():
-        spare = np.array([parse_uuid(f"{node}/{slot}") for node, slot in zip(rows.nodes, slots.tolist(), strict=True)])
-        spare = spare.astype(np.uint64).reshape(-1, 2)
-        group_high, group_low = np.where(unknown, spare[:, 0], high), np.where(unknown, spare[:, 1], low)
-    order = np.lexsort((group_low, group_high))
-    first = np.ones(len(order), dtype=bool)
-    high_in_order, low_in_order = group_high[order], group_low[order]
-    first[1:] = (high_in_order[1:] != high_in_order[:-1]) | (low_in_order[1:] != low_in_order[:-1])
-    if first.all():
-        return Series(_keys(rows, np.arange(len(order)), high, low, slots), None, None)
-    starts = np.flatnonzero(first)
-    return Series(_keys(rows, order[starts], high, low, slots), order, starts)
-
-
-def _keys(
-    rows: Rows,
-    chosen: NDArray[np.int64],
-    high: NDArray[np.uint64],
-    low: NDArray[np.uint64],
-    slots: NDArray[np.int16],
-) -> GpuKeys:
-    shared: dict[str, str] = {}
-    nodes, models = rows.nodes, rows.models
-    names = [nodes[i][:LONGEST_NAME] for i in chosen.tolist()]
-    kinds = [models[i][:LONGEST_NAME] for i in chosen.tolist()] if models else []
-    return GpuKeys(
-        nodes=tuple([shared.setdefault(name, name) for name in names]),
-        slots=slots[chosen],
-        uuid_high=high[chosen],
-        uuid_low=low[chosen],
-        models=tuple([shared.setdefault(kind, kind) for kind in kinds]) if any(kinds) else (),
-    )

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from console.model.metrics import MetricTable
 
 REDISCOVER_S = 600.0
-# Below this a difference is the whole second of the Date header and the way there, not a clock.
+# Below this nothing is moved: clocks that are kept by NTP differ by less.
 SKEW_S = 2.0
 WORST = 20
+SPARE = 1000
 WORST_OF = "temp_c"
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class PrometheusSource:
         self._config = config
         self._metrics = metrics
         self._monotonic = monotonic
+        self._wall = wall
         self._who = Who(site, config.name or config.kind)
         self._settings = settings_of(site, config)
         self._link = HttpLink(site, config, transport=transport, clock=wall)
@@ -111,12 +113,18 @@ class PrometheusSource:
             await self._api.probe()
             labels = self._config.labels
             catalog = await discover(self._api, self._metrics, labels, self._settings.match, self._who, self._api.now())
-            if self._columns is None or self._catalog is None or self._catalog.spelling != catalog.spelling:
+            if not self._fits(catalog):
                 self._columns = Columns(self._metrics, catalog.spelling, self._who)
             self._catalog, self._found_at = catalog, now
             self._interval_s = catalog.interval_s or self._interval_s
             self._sweep.adopt(catalog)
         return self._catalog
+
+    def _fits(self, catalog: Catalog) -> bool:
+        """Whether the decoder we have still serves: same labels, and not mostly GPUs that are gone."""
+        columns = self._columns
+        same = self._catalog is not None and self._catalog.spelling == catalog.spelling
+        return columns is not None and same and columns.known <= 1.5 * catalog.gpus + SPARE
 
     async def _haul(self, catalog: Catalog, now: float) -> _Haul:
         haul = _Haul()
@@ -179,7 +187,7 @@ class PrometheusSource:
             notes.update(_seen(columns))
 
         return Reading(
-            received_at=self._api.now() - (self._api.skew_s or 0.0),
+            received_at=self._wall(),
             decode=decode,
             body_bytes=body_bytes,
             requests=requests,
@@ -203,7 +211,7 @@ class PrometheusSource:
             yield from columns.decode(replace(answer, skew_s=skew_s))
         for query, content in haul.own:
             if query.metric.level == "gpu":
-                own = Answer(Shape.VECTOR, {query.metric.name: [content]}, self._api.now(), query.metric.name)
+                own = Answer(Shape.VECTOR, {query.metric.name: [content]}, self._wall(), query.metric.name)
                 yield from columns.decode(replace(own, skew_s=skew_s))
             else:
                 yield from self._own_decoder.decode(query.metric, content, skew_s)

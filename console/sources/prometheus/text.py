@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 SLICE_BYTES = 256 * 1024
 REMEMBERED = 400_000
-LABEL = re.compile(r'\s*([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?')
+LABEL = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*+)"')
+LABELS = re.compile(r'\s*(?:[a-zA-Z_]\w*\s*=\s*"(?:[^"\\]|\\.)*+"\s*(?:,\s*|$))*+')
 NAME = re.compile(r"[a-zA-Z_:][\w:]*")
 ESCAPE = re.compile(r"\\(.)")
 Joined = tuple[str, str, str, str, str]
@@ -25,15 +26,16 @@ NOT_JOINED: Joined = ("", "", "", "", "")
 
 def parse_labels(text: str) -> dict[str, str]:
     """Return the labels of `{a="1", b="x"}` without its braces; raises ValueError."""
-    labels: dict[str, str] = {}
-    at = 0
-    while at < len(text) and text[at:].strip(" ,"):
-        found = LABEL.match(text, at)
-        if found is None:
-            raise ValueError(f"labels cannot be read at {text[at : at + 40]!r}")
-        labels[found[1]] = ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], found[2])
-        at = found.end()
+    if not LABELS.fullmatch(text):
+        raise ValueError(f"labels cannot be read: {text[:60]!r}")
+    labels = dict(LABEL.findall(text))
+    if "\\" in text:
+        labels = {name: ESCAPE.sub(_unescaped, value) for name, value in labels.items()}
     return labels
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return "\n" if match[1] == "n" else match[1]
 
 
 class TextDecoder:

@@ -1,0 +1,91 @@
+"""A real Prometheus on a free loopback port in a folder of its own."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.support.servers import END_S, end, free_port, require, wait_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+@dataclass
+class Prometheus:
+    url: str
+    folder: Path
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = self.folder / "prometheus.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        wait_ready(self.process, f"{self.url}/-/ready", log)
+
+    def kill(self) -> None:
+        """End at once, as a crash does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(END_S)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            end(self.process)
+
+
+@contextmanager
+def prometheus(
+    folder: Path,
+    targets: Sequence[str] = (),
+    *,
+    interval: str = "1s",
+    rules: str = "",
+    honor_timestamps: bool = True,
+    extra: Sequence[str] = (),
+) -> Iterator[Prometheus]:
+    """Run Prometheus; `targets` are `host:port/path?query`, scraped every `interval`."""
+    binary = require("prometheus")
+    port = free_port()
+    (folder / "rules.yml").write_text(rules or "groups: []\n")
+    (folder / "prometheus.yml").write_text(_configuration(folder, targets, interval, honor_timestamps))
+    command = [
+        binary,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=warn",
+        *extra,
+    ]
+    server = Prometheus(f"http://127.0.0.1:{port}", folder, command)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _configuration(folder: Path, targets: Sequence[str], interval: str, honor_timestamps: bool) -> str:
+    lines = [
+        f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}, evaluation_interval: {interval}}}",
+        f"rule_files: ['{folder / 'rules.yml'}']",
+        "scrape_configs:",
+    ]
+    for number, target in enumerate(targets):
+        address, _, rest = target.partition("/")
+        path, _, query = f"/{rest}".partition("?")
+        parameters = ", ".join(
+            f"{k}: ['{v}']" for k, _, v in (pair.partition("=") for pair in query.split("&") if pair)
+        )
+        lines += [
+            f"- job_name: dcgm-{number}",
+            f"  metrics_path: {path}",
+            f"  params: {{{parameters}}}",
+            f"  honor_timestamps: {str(honor_timestamps).lower()}",
+            f"  static_configs: [{{targets: ['{address}']}}]",
+        ]
+    return "\n".join(lines) + "\n"
