@@ -81,7 +81,7 @@ class Driven:
 
     async def settle(self) -> None:
         """Wait until every message that is on its way has been handled."""
-        for _ in range(4):
+        for _ in range(2):
             await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
