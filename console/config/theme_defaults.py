@@ -20,9 +20,9 @@ class TokenStyle:
     reverse: bool = False
 
 
-def derived(background: str, foreground: str, surface: str, accent: str) -> dict[str, TokenStyle]:
-    """Return a style for every token but the ramps."""
-    quiet = _quiet(foreground, background)
+def derived(background: str, foreground: str, surface: str, accent: str, quiet: str = "") -> dict[str, TokenStyle]:
+    """Return a style for every token but the ramps; `quiet` is the colour of dim text, empty to derive it too."""
+    quiet = quiet or _quiet(foreground, background)
     text, dim, strong = TokenStyle(foreground), TokenStyle(quiet), TokenStyle(foreground, bold=True)
     accented = TokenStyle(accent, bold=True)
     return {

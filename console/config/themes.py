@@ -75,9 +75,9 @@ def load_theme(path: Path) -> Theme:
     if said is None or errors:
         raise ConfigErrors(errors)
     theme = _theme(path.stem, said)
-    errors = list(_contrast_errors(theme, document))
-    if errors:
-        raise ConfigErrors(errors)
+    first = {error.key: error for error in reversed(list(_contrast_errors(theme, document)))}
+    if first:
+        raise ConfigErrors(sorted(first.values(), key=lambda error: error.line))
     return theme
 
 
@@ -99,7 +99,8 @@ def load_themes(folders: Iterable[Path]) -> tuple[Mapping[str, Theme], list[Conf
 def _theme(name: str, said: _ThemeFile) -> Theme:
     heat = ramp(said.heat, len(HEAT))
     plot = tuple(said.plot[index % len(said.plot)] for index in range(len(PLOT)))
-    styles = derived(said.background, said.foreground, said.surface, said.accent)
+    dim = said.styles.get("text.dim", TokenStyle()).color
+    styles = derived(said.background, said.foreground, said.surface, said.accent, dim)
     styles.update(
         {token: TokenStyle(color=colour) for token, colour in zip((*HEAT, *PLOT), (*heat, *plot), strict=True)}
     )
