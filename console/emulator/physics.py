@@ -151,13 +151,13 @@ class GpuBank:
         self._report(rows, platform, tables, noise_of, out, spare)
 
     def _demand(self, rows: slice, tables: _Tables, activity: Values, demand: Values, spare: Values) -> None:
-        """W wanted: the base of the context, the dynamic part, and leakage that grows with the die's temperature."""
+        """W wanted: the base of the context, and the dynamic part with leakage that grows with the die's temperature."""
         np.multiply(activity, self.dynamic_w[rows], out=demand)
-        np.take(tables.base_w, self.slot[rows], out=spare, mode="clip")
-        demand += spare
         np.multiply(self.die[rows], LEAKAGE_PER_K, out=spare)
         spare += 1.0 - LEAKAGE_PER_K * LEAKAGE_AT_C
         demand *= spare
+        np.take(tables.base_w, self.slot[rows], out=spare, mode="clip")
+        demand += spare
 
     def _clocks(
         self, rows: slice, tables: _Tables, demand: Values, target: Values, spare: Values, out: Mapping[str, Values]

@@ -27,6 +27,6 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("calm", "nothing breaks", fault_scale=0.0, standing_scale=0.0),
         Scenario("cdu", "a coolant distribution unit loses its flow after 20 s", cooling_loss_after_s=20.0),
         Scenario("blackout", "the telemetry of one site stops after 20 s", blackout_after_s=20.0),
-        Scenario("storm", "faults come 300 times as often", fault_scale=300.0, standing_scale=3.0),
+        Scenario("storm", "faults come 100 times as often", fault_scale=100.0, standing_scale=3.0),
     )
 }

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 OCCUPANCY = 0.94
 QUEUE = 24
+HELD_PART, MOST_HELD = 0.12, 4
 STARTS_A_STEP = 12
 POPULATE_SLICE = 200
 KEEP_ENDED_S = 120.0
 MOST_ENDED = 250
+MOST_RUNNING, BIG_GPUS = 1_650, 512
 COMPLETING_S = 4.0
 MOST_SMALL_GPUS = 450.0
 _CENSUS_GPUS = 100_000
@@ -62,9 +64,9 @@ class Scheduler:
 
     def populate(self, now: float) -> Iterator[None]:
         """Fill the site with jobs that have run for a while, and the queue; yields now and then."""
-        for kind in KINDS:
+        for kind in reversed(KINDS):
             while (lacking := self._wanted_gpus(kind) - self._held_gpus[kind.purpose]) > 0:
-                most = min(self._most, max(kind.least, int(1.5 * lacking)))
+                most = min(self._most, max(kind.least, int(lacking)))
                 draw = draw_running(self._rng, kind, self._number, self._scale, most)
                 start_at = now - self._rng.random() * draw.run_s
                 entry = self._submit(draw, start_at - self._rng.expovariate(1 / 120))
@@ -182,7 +184,8 @@ class Scheduler:
         first_waits = False
         for entry in self._pending:
             held = entry.reason in _HELD
-            if not held and entry.gpus <= room and started < STARTS_A_STEP and self._start(entry, now):
+            fits = not held and entry.gpus <= room and started < STARTS_A_STEP and self._may_add(entry)
+            if fits and self._start(entry, now):
                 room -= entry.gpus
                 started += 1
                 continue
@@ -194,6 +197,10 @@ class Scheduler:
             self._pending = waiting
             self.changed += 1
 
+    def _may_add(self, entry: Entry) -> bool:
+        """A site runs so many jobs; beyond that only big ones start."""
+        return len(self._running) < MOST_RUNNING or entry.gpus >= BIG_GPUS
+
     def _explain(self, entry: Entry, reason: str) -> None:
         if entry.reason != reason:
             entry.change(JobState.PENDING, reason)
@@ -204,10 +211,13 @@ class Scheduler:
         while len(self._pending) < QUEUE:
             draw = draw_job(self._rng, self._wanted_kind(), self._number, self._scale, self._most)
             entry = self._submit(draw, now - self._rng.random() * spread_s)
-            if self._rng.random() < 0.12:
+            if self._rng.random() < HELD_PART and self._held() < MOST_HELD:
                 entry.change(JobState.PENDING, self._rng.choice(_HELD))
             self._pending.append(entry)
             self.changed += 1
+
+    def _held(self) -> int:
+        return sum(entry.reason in _HELD for entry in self._pending)
 
     def _change_minds(self, now: float) -> None:
         """Now and then a hold ends, or a user gives up waiting."""
@@ -221,7 +231,8 @@ class Scheduler:
         """The purpose that lacks most of its share, jobs in the queue counted in."""
         queued = dict.fromkeys(self._held_gpus, 0)
         for entry in self._pending:
-            queued[entry.purpose] += entry.gpus
+            if entry.reason not in _HELD:
+                queued[entry.purpose] += entry.gpus
 
         def lack(kind: Kind) -> float:
             wanted = max(self._wanted_gpus(kind), 1.0)
