@@ -9,7 +9,7 @@ import numpy as np
 
 from console.model.views import Align
 from console.present.cells import cell_width
-from console.present.formats import FORMATS, format_value
+from console.present.formats import FORMATS, TEXT_LIMIT, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GAP = 2
 # Texts are measured in full up to this many rows; of longer tables the head stands for the rest.
 MEASURED_ROWS = 2000
+SEVERITY_CELLS = 10
 MINIMUM = 4
 STEP = 4
 
@@ -44,10 +45,16 @@ def _content_width(column: TableColumn) -> int:
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         least = FORMATS[column.format].width if column.format in FORMATS else 0
         return max(least, *(cell_width(format_value(each, column.format)) for each in _extremes(values)))
-    head = values[:MEASURED_ROWS]
     if column.format == "severity":
-        return 10
-    return max((cell_width(format_value(each, column.format)) for each in head), default=0)
+        return SEVERITY_CELLS
+    return _text_width(values[:MEASURED_ROWS], column.format)
+
+
+def _text_width(head: Sequence[str] | np.ndarray[tuple[int, ...], np.dtype[np.generic]], form: str) -> int:
+    texts = isinstance(head, (list, tuple)) and all(isinstance(each, str) for each in head)
+    if texts and "".join(head).isascii():
+        return min(TEXT_LIMIT, max(map(len, head), default=0))
+    return max((cell_width(format_value(each, form)) for each in head), default=0)
 
 
 def _extremes(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple[float, ...]:
@@ -63,18 +70,18 @@ def place_columns(
     *,
     indent: int = 0,
     widest_gap: int = GAP,
-    known: Mapping[str, int] | None = None,
+    natural: Mapping[str, int] | None = None,
 ) -> tuple[Placed, ...]:
     """Return the visible columns of a table in `width` cells, the first at cell `indent`.
 
-    Gaps grow to `widest_gap` where there is room. `known` are natural widths by key that were measured before: a column
-    never gets narrower than there.
+    Gaps grow to `widest_gap` where there is room; `natural` are widths by key where they have been measured already.
     """
-    natural = [max(natural_width(each), (known or {}).get(each.key, 0)) for each in columns]
-    least = [_least(column, need) for column, need in zip(columns, natural, strict=True)]
+    needs = natural or {each.key: natural_width(each) for each in columns}
+    wanted = [needs[each.key] for each in columns]
+    least = [_least(column, need) for column, need in zip(columns, wanted, strict=True)]
     room = max(1, width - indent)
     kept = _keep(columns, least, room)
-    widths = _share([columns[i] for i in kept], [natural[i] for i in kept], [least[i] for i in kept], room)
+    widths = _share([columns[i] for i in kept], [wanted[i] for i in kept], [least[i] for i in kept], room)
     spare = room - sum(widths) - GAP * (len(widths) - 1)
     gap = GAP + max(0, min(widest_gap - GAP, spare // max(1, len(widths) - 1)))
     placed, start = [], indent

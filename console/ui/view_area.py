@@ -28,6 +28,7 @@ EMPTY = Text(())
 class ViewArea(Widget, can_focus=True):
     """Draws one view; selection follows the object, not the row."""
 
+    ALLOW_SELECT = False
     DEFAULT_CSS: ClassVar[str] = "ViewArea { width: 1fr; height: 1fr; }"
 
     class Selected(Message):

@@ -17,7 +17,7 @@ from console.ui.draw.text import TextPainter
 from console.ui.draw.tree import TreePainter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from console.model.views import View
     from console.ui.palette import Palette
@@ -174,9 +174,8 @@ def _painter(leaf: Leaf, state: LeafState, old: Pane | None) -> Painter:
     if isinstance(view, Table):
         return TablePainter(view, width, height, left=state.left, known=_known_widths(view, old))
     if isinstance(view, HeatMap):
-        same = old is not None and isinstance(old.painter, HeatPainter) and _same_map(old.painter.view, view)
-        previous = old.painter.levels if same and old is not None and isinstance(old.painter, HeatPainter) else None
-        return HeatPainter(view, width, height, previous=previous)
+        before = old.painter if old is not None and isinstance(old.painter, HeatPainter) else None
+        return HeatPainter(view, width, height, before=before)
     if isinstance(view, Plot):
         return PlotPainter(view, width, height)
     if isinstance(view, Tree):
@@ -190,11 +189,3 @@ def _known_widths(view: Table, old: Pane | None) -> Mapping[str, int]:
         return {}
     same = [each.key for each in old.painter.view.columns] == [each.key for each in view.columns]
     return old.painter.widths if same else {}
-
-
-def _same_map(old: HeatMap, new: HeatMap) -> bool:
-    def ends(view: HeatMap) -> tuple[object, ...]:
-        groups: Sequence[Any] = view.groups
-        return (len(view.ids), len(groups), view.low, view.high, view.title, *(groups[i].id for i in (0, -1) if groups))
-
-    return ends(old) == ends(new)

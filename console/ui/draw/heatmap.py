@@ -16,27 +16,35 @@ from console.ui.draw.painter import Look, Painter
 from console.ui.draw.runs import Runs, Segments
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterable
+
+    from rich.style import Style
 
     from console.model.views import HeatMap
+    from console.present.heat_grid import Run
 
 INDENT = 1
 NARROW = 100
 CHOSEN = "◆"
+DRAWN_LIMIT = 2000
 
 
 class HeatPainter(Painter):
-    """A heat map; `previous` are the levels that were drawn before, against which noise does not repaint."""
+    """A heat map; noise does not repaint what `before` drew of the same cells, and its lines are used again."""
 
     selectable = True
 
-    def __init__(self, view: HeatMap, width: int, height: int, *, previous: NDArray[np.uint8] | None = None) -> None:
+    def __init__(self, view: HeatMap, width: int, height: int, *, before: HeatPainter | None = None) -> None:
         super().__init__(view.title or " ", width, height)
         self.view = view
         self.levels = view.levels
-        if previous is not None and previous.shape == view.levels.shape:
-            self.levels = heat_levels(view.values, view.low, view.high, previous)
-        self._grid = HeatGrid(view, max(1, width - 2 * INDENT))
+        self._drawn: dict[tuple[int, int], tuple[Style, bytes, Segments]] = {}
+        grid: HeatGrid | None = None
+        if before is not None and _same_cells(before.view, view):
+            self.levels = heat_levels(view.values, view.low, view.high, before.levels)
+            if before.width == width:
+                grid, self._drawn = before._grid, before._drawn if len(before._drawn) < DRAWN_LIMIT else {}
+        self._grid = grid or HeatGrid(view, max(1, width - 2 * INDENT))
 
     @property
     def lines(self) -> int:
@@ -96,11 +104,20 @@ class HeatPainter(Painter):
         return [(f"{CHOSEN} {short}  {value} {unit}".rstrip() + "   ", "text.strong")]
 
     def body_line(self, line: int, look: Look) -> Segments:
-        """Return one line of labels and cells."""
-        palette = look.palette
-        runs = Runs(self.width, palette.base)
-        label = palette.style("text.dim")
-        for run in self._grid.runs(line) if line < self.lines else ():
+        """Return one line of labels and cells; the same list as before while its levels are the same."""
+        runs = tuple(self._grid.runs(line)) if 0 <= line < self.lines else ()
+        cursor = look.cursor if look.focused and any(run.start <= look.cursor < run.stop for run in runs) else -1
+        levels = self.levels[runs[0].start : runs[-1].stop].tobytes() if runs else b""
+        base = look.palette.base
+        drawn = self._drawn.get((line, cursor))
+        if drawn is None or drawn[0] is not base or drawn[1] != levels:
+            drawn = self._drawn[line, cursor] = (base, levels, self._draw(runs, look))
+        return drawn[2]
+
+    def _draw(self, pieces: Iterable[Run], look: Look) -> Segments:
+        runs = Runs(self.width, look.palette.base)
+        label = look.palette.style("text.dim")
+        for run in pieces:
             runs.to(INDENT + run.x)
             runs.add_foreign(run.label, label)
             runs.to(INDENT + run.cells_x)
@@ -124,3 +141,16 @@ class HeatPainter(Painter):
                 runs.add_cells(CHOSEN, look.palette.style(heat_token(tones[begin]), "cursor"))
             elif end > begin:
                 runs.add_cells(text[begin:end], styles[tones[begin]])
+
+
+def _same_cells(old: HeatMap, new: HeatMap) -> bool:
+    """Return whether two maps show the same things in the same places."""
+
+    def told(view: HeatMap) -> tuple[object, ...]:
+        return len(view.levels), len(view.groups), view.low, view.high, view.title
+
+    if told(old) != told(new):
+        return False
+    return old.groups is new.groups or all(
+        one.id == other.id and one.stop == other.stop for one, other in zip(old.groups, new.groups, strict=True)
+    )

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from console.model.views import Table, TableColumn
 
 
+HOLD_LIMIT = 20_000
+
+
 class Picked(Sequence[Any]):
     """The items of a sequence in another order, read when they are looked at."""
 
@@ -35,7 +38,12 @@ class Picked(Sequence[Any]):
 
 
 def hold_order(old: Table, new: Table) -> Table:
-    """Return `new` with the rows that `old` has in the order they have there, new rows last."""
+    """Return `new` with the rows that `old` has in the order they have there, new rows last.
+
+    Tables of more than HOLD_LIMIT rows come back as they are: holding them would stall the screen.
+    """
+    if max(len(old.ids), len(new.ids)) > HOLD_LIMIT:
+        return new
     before, ids = list(old.ids), list(new.ids)
     if before == ids:
         return new

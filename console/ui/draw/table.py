@@ -36,7 +36,7 @@ class TablePainter(Painter):
         self._left = min(left, self.reach)
         self._columns: tuple[TableColumn, ...] = view.columns[:1] + view.columns[1 + self._left :]
         self.widths = {each.key: max(natural_width(each), (known or {}).get(each.key, 0)) for each in view.columns}
-        self._placed = place_columns(self._columns, width, indent=GUTTER, widest_gap=WIDEST_GAP, known=self.widths)
+        self._placed = place_columns(self._columns, width, indent=GUTTER, widest_gap=WIDEST_GAP, natural=self.widths)
 
     @property
     def lines(self) -> int:

@@ -48,6 +48,6 @@ def test_a_column_of_numbers_is_as_wide_for_small_ones_as_for_usual_ones() -> No
     assert width(5.0) == width(999.0) == width(99_900.0)
 
 
-def test_known_widths_are_kept() -> None:
+def test_widths_that_were_measured_before_are_used() -> None:
     column = TableColumn("id", "id", ["abc"])
-    assert place_columns((column,), 80, known={"id": 12})[0].width == 12
+    assert place_columns((column,), 80, natural={"id": 12})[0].width == 12

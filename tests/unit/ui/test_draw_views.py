@@ -87,8 +87,25 @@ def test_noise_between_two_views_of_a_map_does_not_repaint() -> None:
     second.values[:] += 1.4
     levels = heat_levels(second.values, 25, 90)
     assert (levels != first.levels).any()
-    painter = HeatPainter(HeatMap(**{**second.__dict__, "levels": levels}), 60, 3, previous=first.levels)
-    assert (painter.levels == first.levels).all()
+    noisy = HeatMap(**{**second.__dict__, "levels": levels})
+    before = Canvas(first, 60, 3)
+    drawn = before.line(1, palette(), frozenset(), -1)
+    after = Canvas(noisy, 60, 3, before)
+    assert isinstance(after.panes[0].painter, HeatPainter)
+    assert (after.panes[0].painter.levels == first.levels).all()
+    assert after.line(1, palette(), frozenset(), -1) == drawn
+
+
+def test_a_line_of_a_map_follows_levels_cursor_and_theme() -> None:
+    one, two = heat_map(), heat_map()
+    two.values[0] = 90
+    two.levels[0] = 9
+    before = Canvas(one, 60, 3)
+    shown = palette()
+    drawn = before.line(1, shown, frozenset(), -1)
+    assert Canvas(two, 60, 3, before).line(1, shown, frozenset(), -1) != drawn
+    assert before.line(1, shown, frozenset(), 0) != drawn
+    assert before.line(1, palette(foreground="#ffffff"), frozenset(), -1) != drawn
 
 
 def test_a_map_that_is_taller_than_its_place_scrolls_to_the_cursor() -> None:
