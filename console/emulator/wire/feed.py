@@ -132,13 +132,17 @@ class Feed:
         born = f"{clock():.3f}"
         self._logs = {site: EventLog(f"{site}-{born}") for site in self.site_names}
 
+    def fresh(self, site: str) -> Sample | None:
+        """Return the held state of a site if it is at most a cadence old, without waiting."""
+        held = self._samples.get(site)
+        return held if held is not None and 0 <= self._clock() - held.state.at < self.cadence_s else None
+
     def sample(self, site: str) -> Sample:
         """Return the state of a site, at most a cadence old; raises KeyError for an unknown site."""
         with self._locks[site]:
-            now = self._clock()
-            held = self._samples.get(site)
-            if held is None or not 0 <= now - held.state.at < self.cadence_s:
-                held = self._samples[site] = self._take(site, now)
+            held = self.fresh(site)
+            if held is None:
+                held = self._samples[site] = self._take(site, self._clock())
             return held
 
     def _take(self, site: str, now: float) -> Sample:

@@ -228,6 +228,9 @@ async def test_a_node_is_found_at_its_site_by_name_or_alias() -> None:
     by_name = await api.get("/node/bcn1-n0002/metrics")
     assert by_name.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert set(re.findall('Hostname="([^"]*)"', by_name.text)) == {"bcn1-n0002"}
+    zipped = await api.get("/node/bcn1-n0002/metrics", **{"accept-encoding": "gzip"})
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert zipped.text == by_name.text
     by_alias = await api.get("/node/bmc-2/metrics?site=bcn1&hostname=lower")
     assert set(re.findall('hostname="([^"]*)"', by_alias.text)) == {"bcn1-n0002"}
 
