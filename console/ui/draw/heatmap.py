@@ -33,6 +33,7 @@ class HeatPainter(Painter):
     """A heat map; noise does not repaint what `before` drew of the same cells, and its lines are used again."""
 
     selectable = True
+    _grid: HeatGrid
 
     def __init__(self, view: HeatMap, width: int, height: int, *, before: HeatPainter | None = None) -> None:
         super().__init__(view.title or " ", width, height)

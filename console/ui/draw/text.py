@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -28,12 +29,15 @@ class TextPainter(Painter):
         """Lines of the text."""
         return len(self.view.lines)
 
+    @cached_property
+    def _longest(self) -> int:
+        sizes = (sum(cell_len(clean(span.text, CELL_LIMIT)) for span in line) for line in self.view.lines)
+        return max(sizes, default=0)
+
     @property
     def reach(self) -> int:
         """Cells that stand beyond the right edge."""
-        sizes = (sum(cell_len(clean(span.text, CELL_LIMIT)) for span in line) for line in self.view.lines)
-        longest = max(sizes, default=0)
-        return max(0, longest + INDENT - self.width)
+        return max(0, self._longest + INDENT - self.width)
 
     def body_line(self, line: int, look: Look) -> Segments:
         """Return one line of the text."""
