@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from console.config.colours import contrast, mix, of_oklab, oklab, ramp
+from console.config.places import theme_folders
 from console.config.themes import TokenStyle, load_theme, load_themes
 from console.model.errors import ConfigErrors
 from console.model.tokens import TOKENS
@@ -144,3 +146,10 @@ def test_a_ramp_passes_through_its_stops() -> None:
     stops = ["#000000", "#808080", "#ffffff"]
     assert ramp(stops, 3) == tuple(stops)
     assert ramp(stops, 5)[::2] == tuple(stops)
+
+
+def test_the_theme_of_the_documentation_loads(tmp_path: Path) -> None:
+    text = (theme_folders()[0].parent / "docs" / "themes.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert [load(tmp_path, block).title for block in blocks] == ["Deep sea"]
+    assert [token for token in TOKENS if token.partition(".")[0] not in text] == []
