@@ -55,7 +55,9 @@ def fold(names: Iterable[str]) -> str:
 
 def _split(text: str) -> list[str]:
     """Return the words of a list; commas within brackets part ranges, not words."""
-    words, word, depth = [], [], 0
+    words: list[str] = []
+    word: list[str] = []
+    depth = 0
     for at, char in enumerate(text):
         depth += (char == "[") - (char == "]")
         if depth not in (0, 1):

@@ -23,7 +23,7 @@ from console.model.errors import ExpressionError, TargetError
 from console.model.levels import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -139,7 +139,7 @@ def _keys(scope: Scope, name: str) -> NDArray[np.floating[Any]]:
     field = _field(scope, name)
     if field is None:
         return np.full(scope.count, np.nan)
-    return scope.text(field).ranks() if field.is_text else scope.number(field)
+    return scope.ranks(field) if field.is_text else scope.number(field)
 
 
 def _answer(scope: Scope, page: Positions, total: int, names: Sequence[str]) -> Rows:
@@ -154,6 +154,5 @@ def _column(scope: Scope, field: Field | None, page: Positions) -> Column:
     if field is None:
         return np.full(len(page), np.nan)
     if field.is_text:
-        spell: Callable[[int], str | None] = scope.text(field).at
-        return LazyTexts(page, spell)
-    return scope.number(field)[page]
+        return LazyTexts(page, scope.texts(field).exact)
+    return scope.number_at(field, page)

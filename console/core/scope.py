@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
@@ -54,29 +54,43 @@ class Scope:
         with np.errstate(all="ignore"):
             return self._rows.number(field)
 
-    def text(self, field: Field) -> TextValues:
-        """Return a text column of all rows."""
-        return self._rows.text(field) if len(self.parts) != 1 else self.parts[0].text(field)
+    def number_at(self, field: Field, page: NDArray[np.int64]) -> Numbers:
+        """Return a float column of some rows; sites without any of them cost nothing."""
+        found, before = np.full(len(page), np.nan), 0
+        for part in self.parts:
+            here = (page >= before) & (page < before + part.count)
+            if here.any():
+                found[here] = part.number(field)[page[here] - before]
+            before += part.count
+        return found
+
+    def ranks(self, field: Field) -> Numbers:
+        """Return what sorts all rows by a text column."""
+        return self._rows.text(field).ranks()
+
+    def texts(self, field: Field) -> PartTexts:
+        """Return a text column of all rows, spelled when looked at."""
+        return PartTexts([part.text(field) for part in self.parts])
 
     def joined(self, each: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """Return one truth column of all rows from those of the sites."""
         return np.concatenate([np.zeros(0, dtype=bool), *each])
 
     @cached_property
-    def ids(self) -> Ids:
+    def ids(self) -> PartTexts:
         """The ids of all rows."""
-        return Ids(self.parts)
+        return self.texts(ID)
 
     def position(self, path: str) -> int | None:
         """Return where an id is among all rows, None if it is not."""
         return self.ids.find(path)
 
 
-class Ids(Sequence[str]):
-    """The ids of rows of several sites, spelled when looked at."""
+class PartTexts(Sequence[str]):
+    """A text column of the rows of several sites, spelled when looked at; a missing text reads as an empty one."""
 
-    def __init__(self, parts: Sequence[RowColumns]) -> None:
-        self._texts = [part.text(ID) for part in parts]
+    def __init__(self, texts: Sequence[TextValues]) -> None:
+        self._texts = texts
         self._ends = np.cumsum([text.count for text in self._texts], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -89,15 +103,15 @@ class Ids(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
+        return self.exact(index) or ""
+
+    def exact(self, index: int) -> str | None:
+        """Return one row's text, None where it is missing."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         part = int(np.searchsorted(self._ends, index, side="right"))
         text = self._texts[part]
-        return text.at(index - int(self._ends[part]) + text.count) or ""
-
-    def __iter__(self) -> Iterator[str]:
-        for text in self._texts:
-            yield from text.names
+        return text.at(index - int(self._ends[part]) + text.count)
 
     def find(self, path: str) -> int | None:
         """Return the position of an id, None if there is none."""

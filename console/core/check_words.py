@@ -1,0 +1,56 @@
+"""What a check says to a reader, and which jobs its matches hit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.model.levels import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from console.model.events import CheckSpec
+    from console.model.snapshot import SiteFrame
+
+
+def words(spec: CheckSpec, matches: int, unknown: int, expected: int) -> str:
+    """Return such as `3 GPUs of 400,000: temp_c > 87`; the check's title stands for its condition."""
+    what = spec.title or spec.where
+    if not expected:
+        return f"no {_noun(spec.level, 1)} is known yet: {what}"
+    if unknown == expected:
+        return f"{_all_of(spec.level, expected)} can be judged: {what}"
+    found = f"{matches:,} {_noun(spec.level, matches)} of {expected:,}: {what}" if matches else _none(spec, expected)
+    return f"{found}; {unknown:,} not judged" if unknown else found
+
+
+def _none(spec: CheckSpec, expected: int) -> str:
+    return f"no {_noun(spec.level, 1)} of {expected:,}: {spec.title or spec.where}"
+
+
+def _all_of(level: Level, expected: int) -> str:
+    return f"none of {expected:,} {_noun(level, expected)}"
+
+
+def _noun(level: Level, count: int) -> str:
+    name = "GPU" if level is Level.GPU else level.value
+    return name if count == 1 else f"{name}s"
+
+
+def jobs_hit(hits: Sequence[tuple[SiteFrame, NDArray[np.bool_]]], level: Level, limit: int) -> tuple[str, ...]:
+    """Return the names of jobs on the GPUs of what matches, those with most such GPUs first."""
+    found: Counter[str] = Counter()
+    for site, true in hits:
+        jobs = site.jobs
+        if len(jobs.gpu_job) != site.topology.gpus or not true.any():
+            continue
+        gpus = true if level is Level.GPU else true[site.topology.parents(Level.GPU, level)]
+        rows, counts = np.unique(jobs.gpu_job[gpus], return_counts=True)
+        pairs = zip(rows.tolist(), counts.tolist(), strict=True)
+        found.update({jobs.rows[row].name: count for row, count in pairs if 0 <= row < len(jobs.rows)})
+    return tuple(name for name, _ in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:limit])
