@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Doubles = NDArray[np.float64]
     Counts = NDArray[np.int32]
+    Rows = NDArray[np.intp]
 
 MOST_RUNS = 16
 MOST_IN_A_GROUP = 128
 # So few float32 additions lose less than a millionth.
 SHORT_SUM = 16
+# With more gaps than one in eight it is cheaper to write all rows anew.
+MOST_GAPS = 8
 _NONE = np.float32(-np.inf)
+_WIDER = {level: [each for each in reversed(SITE_LEVELS) if each.depth < level.depth] for level in SITE_LEVELS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +84,29 @@ class Fold:
             out[run.first : run.last] = _columns(values, run).max(axis=0)
         return out
 
-    def bottom(self, values: Floats, *, complete: bool) -> tuple[Counts, Doubles, Floats]:
-        """Return counts, sums and maxima of values that may be NaN, in one pass; `complete` says that none is."""
-        if self._runs is None:
-            there = ~np.isnan(values)
-            sums = self.sums(np.where(there, values, np.float32(0)))
-            return self.totals(there.astype(np.int32)), sums, self.maxima(np.where(there, values, _NONE))
-        counts = self.sizes if complete else self.sizes.copy()
+    def bottom(self, values: Floats, missing: Rows | None = None) -> tuple[Counts, Doubles, Floats]:
+        """Return counts, sums and maxima of values that may be NaN; `missing` are the rows that are, where known."""
+        if missing is None:
+            missing = np.flatnonzero(np.isnan(values))
+        if self._runs is None or len(missing) > len(values) // MOST_GAPS:
+            there = np.ones(len(values), dtype=np.int32)
+            there[missing] = 0
+            addends, highs = values.copy(), values.copy()
+            addends[missing], highs[missing] = 0, _NONE
+            return self.totals(there), self.sums(addends), self.maxima(highs)
         sums = np.zeros(len(self.sizes), dtype=np.float64)
         maxima = np.full(len(self.sizes), _NONE, dtype=np.float32)
+        counts = self.sizes.copy() if len(missing) else self.sizes
         for run in self._runs:
             groups = slice(run.first, run.last)
             columns = _columns(values, run)
-            if complete:
-                sums[groups] = columns.sum(axis=0, dtype=_sum_type(run.size, values.dtype))
-            else:
-                missing = np.isnan(columns)
-                counts[groups] -= missing.sum(axis=0, dtype=np.uint8)
-                np.copyto(columns, np.float32(0), where=missing)
-                sums[groups] = columns.sum(axis=0, dtype=_sum_type(run.size, values.dtype))
-                np.copyto(columns, _NONE, where=missing)
+            gaps = missing[(missing >= run.start) & (missing < run.stop)] - run.start
+            group, place = gaps // run.size, gaps % run.size
+            columns[place, group] = 0
+            sums[groups] = columns.sum(axis=0, dtype=_sum_type(run.size, values.dtype))
+            columns[place, group] = _NONE
             maxima[groups] = columns.max(axis=0)
+            np.subtract.at(counts, group + run.first, 1)
         return counts, sums, maxima
 
 
@@ -112,33 +118,29 @@ class Pyramid:
         self._folds = {upper: Fold(topology.starts(upper, upper.child)) for upper in SITE_LEVELS[:-1]}
         self._full: dict[Level, dict[Level, Counts]] = {}
 
-    def roll_up(self, metric: str, level: Level, values: Floats, *, complete: bool = False) -> RollUps:
+    def roll_up(self, metric: str, level: Level, values: Floats, missing: Rows | None = None) -> RollUps:
         """Return one metric, measured at `level`, at every wider level of the site; NaN values are left out.
 
-        `complete` says that no value is NaN. Node sums are float32 additions, wider ones float64, so that 400,000
-        values lose no digit that float32 can show.
+        `missing` are the rows that are NaN, where known. Node sums are float32 additions, wider ones float64, so that
+        400,000 values lose no digit that float32 can show.
         """
-        levels = self._wider(level)
+        levels = _WIDER[level]
         if not levels:
             return RollUps(metric, {}, {}, {})
-        lowest = levels[0]
-        counts: dict[Level, Counts] = {}
-        sums: dict[Level, Doubles] = {}
-        maxima: dict[Level, Floats] = {}
-        counts[lowest], sums[lowest], maxima[lowest] = self._folds[lowest].bottom(values, complete=complete)
-        counts = self.expected(level) if complete else {lowest: counts[lowest], **self._count(lowest, counts[lowest])}
-        for finer, upper in pairwise(levels):
-            sums[upper], maxima[upper] = self._folds[upper].sums(sums[finer]), self._folds[upper].maxima(maxima[finer])
-        # Where nothing reported, a sum of 0 and a maximum of -inf would be lies.
-        narrow = {each: _known(counts[each], sums[each].astype(np.float32)) for each in sums}
-        return RollUps(metric, counts, narrow, {each: _known(counts[each], maxima[each]) for each in maxima})
-
-    def _wider(self, level: Level) -> list[Level]:
-        return [each for each in reversed(SITE_LEVELS[:-1]) if each.depth < level.depth]
+        first = levels[0]
+        count, total, highest = self._folds[first].bottom(values, missing)
+        full = count is self._folds[first].sizes
+        counts = self.expected(level) if full else {first: count, **self._count(first, count)}
+        sums, maxima = {first: _known(count, total)}, {first: _known(count, highest)}
+        for upper in levels[1:]:
+            fold = self._folds[upper]
+            total, highest = fold.sums(total), fold.maxima(highest)
+            sums[upper], maxima[upper] = _known(counts[upper], total), _known(counts[upper], highest)
+        return RollUps(metric, counts, sums, maxima)
 
     def _count(self, level: Level, ones: Counts) -> dict[Level, Counts]:
         counts: dict[Level, Counts] = {}
-        for upper in self._wider(level):
+        for upper in _WIDER[level]:
             fold = self._folds[upper]
             ones = counts[upper] = fold.totals(ones)
         return counts
@@ -158,8 +160,12 @@ class Pyramid:
         return self._count(level, present.astype(np.int32))
 
 
-def _known(counts: Counts, values: Floats) -> Floats:
-    return values if counts.all() else np.where(counts > 0, values, np.float32(np.nan))
+def _known(counts: Counts, values: Floats | Doubles) -> Floats:
+    """Return float32 values, NaN where nothing reported: a sum of 0 or a maximum of -inf would be a lie there."""
+    known = values.astype(np.float32)
+    if not counts.all():
+        known[counts == 0] = np.nan
+    return known
 
 
 def _sum_type(size: int, given: np.dtype[np.generic]) -> type[np.float32] | type[np.float64]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 MOST_JOINS = 4096
-MOST_ORDERS = 16
+MOST_ORDERS = 4
 MOST_NAMES = 100
 
 
@@ -92,6 +92,8 @@ class Joiner:
         """Take another topology; every join is made anew when it is next needed."""
         self.topology = topology
         self._in_order.clear()
+        self._joins.clear()
+        self._kept = 0
 
     def note_order(self, source: str, version: int, topology: SiteTopology) -> None:
         """Note which order a source means by a version of its own topology."""
@@ -104,8 +106,11 @@ class Joiner:
         """Return the order that a source meant by a version, None if it is not known any more."""
         return self._orders.get((source, version))
 
-    def names(self) -> NodeNames:
-        """Return every spelling of the nodes of the present topology."""
+    def node_row(self, name: str) -> int:
+        """Return the row of a node by any spelling, -1 where none fits."""
+        return self._names().row(name)
+
+    def _names(self) -> NodeNames:
         if self._spellings is None or self._spellings[0] is not self.topology:
             self._spellings = (self.topology, NodeNames(self.topology))
         return self._spellings[1]
@@ -147,7 +152,7 @@ class Joiner:
 
     def _named_rows(self, keys: NamedKeys) -> Rows:
         if keys.level == Level.NODE:
-            return self.names().rows(keys.names)
+            return self._names().rows(keys.names)
         if keys.level == Level.SITE and len(keys.names) == 1:
             return np.zeros(1, dtype=np.int32)
         names = level_names(self.topology, keys.level)

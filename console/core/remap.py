@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int32]
 
 SLOTS = 256
+_LEVELS = {level.value: level for level in Level}
 
 
 def row_map(old: SiteTopology, new: SiteTopology, level: Level) -> Rows:
@@ -35,14 +36,15 @@ def row_map(old: SiteTopology, new: SiteTopology, level: Level) -> Rows:
 
 def named_map(old: SiteTopology, new: SiteTopology, level: str) -> Rows:
     """Return the row map of a site level or a domain kind; a domain is known by its name."""
-    if level in list(Level):
-        return row_map(old, new, Level(level))
+    if level in _LEVELS:
+        return row_map(old, new, _LEVELS[level])
     return match(level_names(old, level), level_names(new, level))
 
 
 def row_count(topology: SiteTopology, level: str) -> int:
     """Return the number of rows at a site level or of a domain kind."""
-    return topology.count(Level(level)) if level in list(Level) else len(level_names(topology, level))
+    known = _LEVELS.get(level)
+    return len(level_names(topology, level)) if known is None else topology.count(known)
 
 
 def level_names(topology: SiteTopology, level: str) -> Sequence[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Counts = NDArray[np.int32]
 
-_TREE = frozenset(level.value for level in SITE_LEVELS)
+_TREE = {level.value: level for level in SITE_LEVELS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class DomainValues:
 
 def tree_level(level: str) -> Level | None:
     """Return the site level that a metric's `level` names, None for a domain kind."""
-    return Level(level) if level in _TREE else None
+    return _TREE.get(level)
 
 
 def roll_up(topology: SiteTopology, metric: Metric, values: Floats) -> RollUps:

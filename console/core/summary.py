@@ -101,7 +101,7 @@ class Summary:
         if level is None:
             rollups = domain_roll_up(name, values)
         else:
-            rollups = pyramid.roll_up(name, level, values, complete=voice.complete and values is voice.column.values)
+            rollups = pyramid.roll_up(name, level, values, voice.gaps(now))
         self._kept[name] = _Kept(voice, rollups, now, voice.changes_at(now))
         return rollups
 
@@ -122,14 +122,16 @@ class Summary:
 
     def _reporting(self, topology: SiteTopology, voices: list[Voice], now: float) -> Flags:
         """Return bool[gpus]: whether any metric of a GPU is current; a shared array where all report."""
-        if any(voice.complete and now - voice.oldest_at <= voice.column.stale_after_s for voice in voices):
-            return self._all_report
-        reporting = np.zeros(topology.gpus, dtype=bool)
+        silent = None
         for voice in voices:
-            if now - voice.newest_at <= voice.column.stale_after_s:
-                reporting |= ~np.isnan(voice.current(now))
-                if reporting.all():
-                    break
+            if now - voice.newest_at > voice.column.stale_after_s:
+                continue
+            silent = voice.gaps(now) if silent is None else silent[np.isnan(voice.current(now)[silent])]
+            if not len(silent):
+                return self._all_report
+        reporting = np.zeros(topology.gpus, dtype=bool) if silent is None else np.ones(topology.gpus, dtype=bool)
+        if silent is not None:
+            reporting[silent] = False
         reporting.flags.writeable = False
         return reporting
 

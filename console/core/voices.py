@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from console.model.metrics import Metric
     from console.model.reading import ColumnPart
 
-    Rows = NDArray[np.int32]
+    Rows = NDArray[np.intp]
 
 NAN = np.float32(np.nan)
 SHARED_TIMES = 4
@@ -27,13 +27,13 @@ SHARED_TIMES = 4
 class Voice:
     """What one source says of one metric.
 
-    `oldest_at` and `newest_at` are sample times of values that are there; `complete` says that every value is.
+    `oldest_at` and `newest_at` are sample times of values that are there; `missing` are the rows of those that are not.
     """
 
     column: Column
     oldest_at: float
     newest_at: float
-    complete: bool
+    missing: Rows
 
     def current(self, now: float) -> Values:
         """Return the values with stale ones as NaN; the same array where none is stale."""
@@ -43,6 +43,12 @@ class Voice:
         if now - self.newest_at > limit:
             return np.full_like(self.column.values, NAN)
         return np.where(now - self.column.at > limit, NAN, self.column.values)
+
+    def gaps(self, now: float) -> Rows:
+        """Return the rows that have no current value."""
+        if now - self.oldest_at <= self.column.stale_after_s:
+            return self.missing
+        return np.flatnonzero(np.isnan(self.current(now)))
 
     def changes_at(self, now: float) -> float:
         """Return when the next value turns stale that is not stale now; infinity if none will."""
@@ -74,17 +80,17 @@ class TimeShare:
         return times
 
 
-def cleaned(metric: Metric, values: NDArray[np.generic]) -> Values:
-    """Return a new float32 array with NaN for what is no number of this metric.
+def cleaned(metric: Metric, values: NDArray[np.generic]) -> tuple[Values, Rows]:
+    """Return a new float32 array with NaN for what is no number of this metric, and where that is.
 
     Missing are NaN, infinities and what is outside `metric.low`..`metric.high`, sentinels of the vendor with it.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         new = np.array(values, dtype=np.float32)
-        low, high = np.float32(metric.low), np.float32(metric.high)
-        if len(new) and not (new.min() >= low and new.max() <= high):
-            np.copyto(new, NAN, where=(new < low) | (new > high))
-    return new
+        good = (new >= np.float32(metric.low)) & (new <= np.float32(metric.high))
+    missing = np.flatnonzero(~good)
+    new[missing] = NAN
+    return new, missing
 
 
 def hear(
@@ -104,43 +110,42 @@ def hear(
     A full part makes every row missing that it does not name; such rows keep the time of their last sample. Sample
     times after `not_after` (our clock at receipt) are cut to it: a clock that runs ahead keeps nothing fresh.
     """
-    values = cleaned(metric, part.values)
+    values, missing = cleaned(metric, part.values)
     at = part.at
     if part.full and (not len(at) or at.strides == (0,)):
         time = _sane(float(at[0]), not_after) if len(at) else 0.0
         spread = join.spread(values, length, np.nan)
-        return _at_once(before, Column(metric.name, spread, at, stale_after_s, source), time, share)
+        if spread is not values:
+            missing = np.flatnonzero(np.isnan(spread))
+        return _at_once(before, Column(metric.name, spread, at, stale_after_s, source), time, missing, share)
     at = np.minimum(np.nan_to_num(at, nan=0.0, posinf=0.0, neginf=0.0), not_after)
     values, at = _row_by_row(before, values, at, join, length, full=part.full)
     return voice(Column(metric.name, values, at, stale_after_s, source))
 
 
-def _at_once(before: Voice | None, column: Column, time: float, share: TimeShare) -> Voice:
+def _at_once(before: Voice | None, column: Column, time: float, missing: Rows, share: TimeShare) -> Voice:
     """Return a voice all of whose values were sampled at one time."""
-    values, length = column.values, len(column.values)
-    values.flags.writeable = False
-    # A minimum is NaN as soon as one value is: the cheapest question whether any is missing.
-    if not length or not np.isnan(values.min()):
-        return Voice(replace(column, at=same_time(time, length)), time, time, bool(length))
-    missing = np.flatnonzero(np.isnan(values)).astype(np.int32)
+    length = len(column.values)
+    column.values.flags.writeable = False
+    if not len(missing):
+        return Voice(replace(column, at=same_time(time, length)), time, time, missing)
     times = share.with_missing(time, None if before is None else before.column.at, missing, length)
     newest = time if len(missing) < length else 0.0
-    return Voice(replace(column, at=times), newest, newest, False)
+    return Voice(replace(column, at=times), newest, newest, missing)
 
 
 def voice(column: Column) -> Voice:
     """Return a column with what is to be known of its times; it is not written from now on."""
     column.values.flags.writeable = False
     at = column.at
-    missing = np.isnan(column.values)
-    complete = not missing.any()
-    if not len(at) or missing.all():
-        return Voice(column, 0.0, 0.0, complete and bool(len(at)))
+    missing = np.flatnonzero(np.isnan(column.values))
+    if len(missing) == len(at):
+        return Voice(column, 0.0, 0.0, missing)
     if at.strides == (0,):
-        return Voice(column, float(at[0]), float(at[0]), complete)
+        return Voice(column, float(at[0]), float(at[0]), missing)
     at.flags.writeable = False
-    there = at if complete else at[~missing]
-    return Voice(column, float(there.min()), float(there.max()), complete)
+    there = np.delete(at, missing) if len(missing) else at
+    return Voice(column, float(there.min()), float(there.max()), missing)
 
 
 def _sane(at: float, not_after: float) -> float:
@@ -181,7 +186,7 @@ def together(voices: list[Voice]) -> Voice:
     return voice(Column(first.column.metric, values, at, patience, names))
 
 
-def remapped(old: Voice, rows: Rows) -> Voice:
+def remapped(old: Voice, rows: NDArray[np.int32]) -> Voice:
     """Return a voice in a new topology's order; `rows` is the old row of each new one, -1 for a new object."""
     kept = rows >= 0
     at_rows = np.where(kept, rows, 0)

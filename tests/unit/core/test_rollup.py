@@ -29,7 +29,7 @@ def test_a_fold_of_any_shape_counts_sums_and_finds_the_largest(sizes, gaps):
     if gaps:
         values[::3] = np.nan
     given = values.copy()
-    counts, sums, maxima = Fold(starts(*sizes)).bottom(values, complete=not gaps)
+    counts, sums, maxima = Fold(starts(*sizes)).bottom(values)
     np.testing.assert_array_equal(values, given)
     at = starts(*sizes)
     for i in range(len(sizes)):
