@@ -169,10 +169,25 @@ def test_without_the_serve_extra_it_says_what_to_install() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_but_emulate_imports_the_server() -> None:
+def test_nothing_but_emulate_imports_the_server_and_no_decoder_an_encoder() -> None:
     code = (
         "import sys, console.wiring, console.cli.entry, console.sources.site;"
-        "sys.exit(sorted(m for m in ('starlette', 'uvicorn', 'console.emulator.server') if m in sys.modules) or 0)"
+        "sys.exit(sorted(m for m in sys.modules if m.startswith(('starlette', 'uvicorn', 'console.emulator'))) or 0)"
     )
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("listen", "code", "text"),
+    [
+        ("nohost.invalid:80", 1, "cannot listen on nohost.invalid:80"),
+        ("9400", 2, "is not HOST:PORT"),
+        ("127.0.0.1:99999", 2, "is not HOST:PORT"),
+    ],
+)
+def test_an_address_that_cannot_be_is_one_clear_message(listen: str, code: int, text: str) -> None:
+    done = subprocess.run((*COMMAND, "--listen", listen), capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
