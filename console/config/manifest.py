@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ def load_manifest(path: Path) -> Manifest:
     return replace(manifest, path=str(path))
 
 
+@cache
 def _converter() -> Converter:
     name = _matching(_NAME, "lower-case letters, digits, '-' and '_', a letter first")
     converter = new_converter()

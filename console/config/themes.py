@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 GRAPHIC_CONTRAST = 3.0  # WCAG 2.2, 1.4.11
 QUIET = frozenset({"text.dim", "key.label", "cursor.dim", "state.stale", "heat.missing", "plot.axis", *HEAT, *PLOT})
 DECORATION = frozenset({"border"})
+_PALETTE: ContextVar[Mapping[str, str]] = ContextVar("palette of the theme that is being read")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
@@ -69,7 +72,11 @@ class _ThemeFile:
 def load_theme(path: Path) -> Theme:
     """Return the theme in a file, named after the file; raises ConfigErrors with every fault."""
     document = read_yaml(path, MAX_THEME_BYTES)
-    said, errors = structured(_converter(_palette(document)), document, _ThemeFile)
+    before = _PALETTE.set(_palette(document))
+    try:
+        said, errors = structured(_converter(), document, _ThemeFile)
+    finally:
+        _PALETTE.reset(before)
     if not _NAME.fullmatch(path.stem):
         errors.append(ConfigError(str(path), 0, "", "must be named of lower-case letters, digits and '-'"))
     if said is None or errors:
@@ -122,33 +129,20 @@ def _theme(name: str, said: _ThemeFile) -> Theme:
     )
 
 
-def _converter(palette: Mapping[str, str]) -> Converter:
-    def colour(raw: Any, _: Any = None) -> str:
-        if isinstance(raw, str) and COLOUR.fullmatch(raw):
-            return raw.lower()
-        if isinstance(raw, str) and raw in palette:
-            return palette[raw]
-        raise Fault(_no_colour(raw, palette))
-
-    def colours(fewest: int, most: int) -> Any:
-        def hook(raw: Any, _: Any = None) -> tuple[str, ...]:
-            if not isinstance(raw, list) or not fewest <= len(raw) <= most:
-                raise Fault(f"expected a list of {fewest} to {most} colours")
-            return tuple(each for _, each in gathered(enumerate(raw), colour))
-
-        return override(struct_hook=hook)
+@cache
+def _converter() -> Converter:
+    one = override(struct_hook=_colour)
+    converter = new_converter()
+    record(converter, TokenStyle, color=one, background=one, check=_empty)
 
     def style(raw: Any, _: Any = None) -> TokenStyle:
-        return converter.structure(raw, TokenStyle) if isinstance(raw, Mapping) else TokenStyle(color=colour(raw))
+        return converter.structure(raw, TokenStyle) if isinstance(raw, Mapping) else TokenStyle(color=_colour(raw))
 
     def styles(raw: Any, _: Any = None) -> dict[str, TokenStyle]:
         if not isinstance(raw, Mapping):
             raise Fault(f"expected tokens with styles, found {described(raw)}")
         return {str(token): each for token, each in gathered(raw.items(), style)}
 
-    one = override(struct_hook=colour)
-    converter = new_converter()
-    record(converter, TokenStyle, color=one, background=one, check=_empty)
     record(
         converter,
         _ThemeFile,
@@ -158,12 +152,30 @@ def _converter(palette: Mapping[str, str]) -> Converter:
         surface=one,
         accent=one,
         heat_missing=one,
-        heat=colours(2, len(HEAT)),
-        plot=colours(1, len(PLOT)),
+        heat=_colours(2, len(HEAT)),
+        plot=_colours(1, len(PLOT)),
         palette=override(struct_hook=lambda raw, _: dict(raw) if isinstance(raw, Mapping) else {}),
         styles=override(struct_hook=styles),
     )
     return converter
+
+
+def _colour(raw: Any, _: Any = None) -> str:
+    palette = _PALETTE.get()
+    if isinstance(raw, str) and COLOUR.fullmatch(raw):
+        return raw.lower()
+    if isinstance(raw, str) and raw in palette:
+        return palette[raw]
+    raise Fault(_no_colour(raw, palette))
+
+
+def _colours(fewest: int, most: int) -> Any:
+    def hook(raw: Any, _: Any = None) -> tuple[str, ...]:
+        if not isinstance(raw, list) or not fewest <= len(raw) <= most:
+            raise Fault(f"expected a list of {fewest} to {most} colours")
+        return tuple(each for _, each in gathered(enumerate(raw), _colour))
+
+    return override(struct_hook=hook)
 
 
 def _palette(document: Document) -> Mapping[str, str]:
