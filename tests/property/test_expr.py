@@ -127,7 +127,7 @@ def test_finer_rows_are_folded_as_every_completion_of_the_gaps_agrees(
 
 words = st.sampled_from(
     ["temp_c", "gpu.temp_c", "site", "and", "or", "not", "in", "[", "]", "(", ")", ",", "1", "85k", "1e400", '"a"',
-     '"(a+)+"', "'[[x'", "any(", "count(", "missing(", "age(", "==", "=~", "!~", "<", "-", "*", "/", "+", ".", "=", "\\"]
+     '"(a+)+"', "'[[x'", "any(", "count(", "missing(", "age(", "==", "=~", "!~", "<", "-", "*", "/", "+", ".", "="]
 )  # fmt: skip
 
 
@@ -137,11 +137,13 @@ def test_any_text_compiles_or_is_an_expression_error_inside_the_text(text: str, 
     try:
         compiled = compile_expression(text, BUILTIN, level)
     except ExpressionError as error:
-        assert 1 <= error.column <= len(error.text) + 1
+        refused = error
     else:
         verdict = compiled.evaluate(SITES[0], NOW)
         assert not (verdict.true & verdict.unknown).any()
         assert len(verdict.true) == (1 if level is Level.FLEET else SITES[0].topology.count(level))
+        return
+    assert 1 <= refused.column <= len(refused.text) + 1
 
 
 @pytest.mark.parametrize(
