@@ -108,12 +108,16 @@ class SiteSource:
             cadence_s=min(max(info.cadence_s, FASTEST_CADENCE_S), SLOWEST_CADENCE_S),
             clock_skew_s=measured_s,
             warnings=tuple(warnings),
-            notes={"server": info.server[:80], "site there": self._there},
+            notes=self._notes(info),
         )
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._link.aclose()
+
+    def _notes(self, info: WireInfo) -> dict[str, str]:
+        named = {"named there": self._there} if self._there != self._site else {}
+        return {"server": info.server[:80], **named}
 
     async def _get(self, what: str, bodies: list[Body], params: dict[str, str] | None = None) -> Body:
         body = await self._link.get(f"/site/v1/{quote(self._there, safe='')}/{what}", params or {}, accept=MSGPACK)
