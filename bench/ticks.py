@@ -23,9 +23,8 @@ class Ticks:
     """A fleet of `gpus` in sites of at most 100,000; every GPU column is a new array at each tick."""
 
     def __init__(self, gpus: int) -> None:
-        from console.emulator.world import World
-
         from console.emulator.fleet import FleetPlan
+        from console.emulator.world import World
 
         self.now = 1_800_000_000.0
         self._world = World(FleetPlan(gpus=gpus, sites=max(1, gpus // SITE_GPUS)), self.now)

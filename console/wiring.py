@@ -59,6 +59,7 @@ class _Opening:
     sites: tuple[str, ...] = ()
     read_only: bool = False
     keep_journal: bool = False
+    with_plugins: bool = True
 
 
 def open_fleet(
@@ -68,14 +69,15 @@ def open_fleet(
     read_only: bool = False,
     demo: Demo | None = None,
     keep_journal: bool = False,
+    with_plugins: bool = True,
 ) -> Fleet:
     """Return a fleet that is not started yet.
 
     `spec` is a path, `demo`, `demo:400000`, or empty: then the user's fleet file is looked for. `keep_journal` writes
-    what happens to the user's state folder. Raises ConfigErrors.
+    what happens to the user's state folder; without plugins there are no panels and no detectors. Raises ConfigErrors.
     """
     chosen = demo or demo_of(spec)
-    opening = _Opening(sites, read_only, keep_journal)
+    opening = _Opening(sites, read_only, keep_journal, with_plugins)
     return _demo_fleet(chosen, opening) if chosen else _configured_fleet(find_fleet(spec), opening)
 
 
@@ -227,7 +229,7 @@ def _join(
     from console.engine.setup import SessionConfig
     from console.model.builtin_metrics import BUILTIN
 
-    host = plugin_host()
+    host = plugin_host() if opening.with_plugins else no_plugins()
     metrics = BUILTIN.with_own(config.metrics) if config else BUILTIN
     session = Session(
         SessionConfig(
@@ -258,6 +260,13 @@ def plugin_host() -> PluginHost:
     from console.extend.host import PluginHost
 
     return PluginHost(plugin_folders(), disabled=user_settings()[0].disabled_plugins)
+
+
+def no_plugins() -> PluginHost:
+    """Return a host of no plugins."""
+    from console.extend.host import PluginHost
+
+    return PluginHost((), with_entry_points=False)
 
 
 def user_settings() -> tuple[Settings, Sequence[ConfigError]]:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from console.cli.exits import Exit, code_of
+from console.cli.exits import Exit, ReaderLeftError, code_of
 from console.cli.group import gigadeck
 from console.model.errors import ConsoleError
 
@@ -20,7 +20,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code = _run(words)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderLeftError):
         _forget_stdout()
         return Exit.DONE
     return NAGIOS_UNKNOWN if code in (Exit.FAILED, Exit.USAGE) and _speaks_nagios(words) and code != 0 else code

@@ -22,11 +22,15 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class ReaderLeftError(Exception):
+    """Whoever read our output is gone; not an OSError, or click would make a failure of it."""
+
+
 def code_of(error: ConsoleError) -> Exit:
     """Return the exit code of an error."""
     from console.model import errors
 
-    usage = (errors.ConfigError, errors.ConfigErrors, errors.ExpressionError, errors.TargetError, errors.PluginError)
+    usage = (errors.ConfigError, errors.ConfigErrors, errors.UsageError, errors.PluginError)
     if isinstance(error, usage):
         return Exit.USAGE
     return Exit.NO_DATA if isinstance(error, (errors.NoDataError, errors.SourceError)) else Exit.FAILED

@@ -57,6 +57,15 @@ class LazyGroup(click.Group):
             near = get_close_matches(args[0], COMMANDS, n=1)
             raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?" if near else error.message) from None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; raises ReaderLeftError when nobody reads the output any more."""
+        from console.cli.exits import ReaderLeftError
+
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderLeftError from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def opened(choice: Choice) -> Iterator[Fleet]:
+def opened(choice: Choice, *, plugins: bool = True) -> Iterator[Fleet]:
     """Yield the chosen fleet with its engine running; stops it within two seconds at the end."""
     from console.wiring import open_fleet
 
-    with running(open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only), choice) as fleet:
+    fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only, with_plugins=plugins)
+    with running(fleet, choice):
         yield fleet
 
 

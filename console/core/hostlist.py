@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from console.model.errors import ConsoleError
+from console.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ _MEANING = re.compile(r"[\[\],!&^@%*?\s]")
 _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18})(?:/([0-9]{1,9}))?)?")
 
 
-class HostListError(ConsoleError):
+class HostListError(UsageError):
     """A host list that cannot be read; the message names the part and what to write."""
 
 

