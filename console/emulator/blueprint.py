@@ -53,6 +53,11 @@ class _Counts:
 
 def build_site(plan: SitePlan, seed: int) -> Blueprint:
     """Return a site; the same for the same plan and seed."""
+    return with_domains(bare_site(plan, seed))
+
+
+def bare_site(plan: SitePlan, seed: int) -> Blueprint:
+    """Return a site without its domains."""
     counts = [_count(section) for section in plan.sections]
     hall_racks = _starts([each.hall_racks for each in counts])
     rack_nodes = _starts([each.rack_nodes for each in counts])
@@ -88,8 +93,13 @@ def build_site(plan: SitePlan, seed: int) -> Blueprint:
         geo=plan.locale.geo,
         declared=True,
     )
-    topology = replace(topology, domains=domains_of(topology, blocks, zone_racks))
     return Blueprint(plan, topology, blocks, zone_racks, zone_hall)
+
+
+def with_domains(bare: Blueprint) -> Blueprint:
+    """Return a site with every domain that its hardware has."""
+    domains = domains_of(bare.topology, bare.blocks, bare.zone_racks)
+    return replace(bare, topology=replace(bare.topology, domains=domains))
 
 
 def _count(section: Section) -> _Counts:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.emulator.blueprint import Blueprint
+    from console.emulator.chance import Chance
 
 # Water: 1 l/min carries 69.8 W per K. Air: one 8-GPU node moves about 1,880 m3/h, 630 W per K.
 WATER_W_PER_K_LPM = 69.8
@@ -30,7 +31,7 @@ EXCHANGER = 0.97
 class Cooling:
     """Every zone's flow (0..1 of design), supply and return temperature; float32[zones]."""
 
-    def __init__(self, blueprint: Blueprint, rng: np.random.Generator) -> None:
+    def __init__(self, blueprint: Blueprint, rng: Chance) -> None:
         topology = blueprint.topology
         zones = len(blueprint.zone_racks) - 1
         racks = np.diff(blueprint.zone_racks)
@@ -42,7 +43,7 @@ class Cooling:
         for block in blueprint.blocks:
             platform, rows = block.platform, block.zones
             self.liquid[rows] = platform.liquid
-            self.setpoint[rows] = platform.supply_c + rng.normal(0, 0.3, rows.stop - rows.start)
+            self.setpoint[rows] = platform.supply_c + 0.3 * rng.normals(rows.stop - rows.start)
             node_w = platform.host_full_w + platform.node_gpus * platform.limit_w
             self.design_w[rows] = gpus[rows] * node_w / platform.node_gpus
         self.design_lpm = np.where(self.liquid, self.design_w / 1000.0 * DESIGN_LPM_PER_KW, 0.0).astype(np.float32)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.emulator.blueprint import Blueprint
+    from console.emulator.chance import Chance
     from console.emulator.weather import Weather
 
 PLANT_TAU_S = 120.0
@@ -25,7 +26,7 @@ HOT_DAY_C = 32.0
 class Facility:
     """Meters and cooling loops of one site."""
 
-    def __init__(self, blueprint: Blueprint, weather: Weather, rng: np.random.Generator) -> None:
+    def __init__(self, blueprint: Blueprint, weather: Weather, rng: Chance) -> None:
         self.cooling = Cooling(blueprint, rng)
         self._blueprint = blueprint
         self._weather = weather
@@ -37,7 +38,7 @@ class Facility:
             platform, rows = block.platform, block.nodes
             gpus = np.diff(topology.node_gpus)[rows].astype(np.float32)
             part = gpus / platform.node_gpus
-            spread = 1 + 0.02 * rng.standard_normal(rows.stop - rows.start, dtype=np.float32)
+            spread = 1 + 0.02 * rng.normals(rows.stop - rows.start)
             slope = (platform.host_full_w - platform.host_idle_w) / (
                 platform.node_gpus * (platform.limit_w - platform.idle_w)
             )
@@ -46,7 +47,7 @@ class Facility:
         self._cdus = liquid_zones(blueprint.blocks)
         self._shelf_racks = shelf_racks(blueprint.blocks)
         shelves = len(self._shelf_racks)
-        self._shelf_part = (1 + 0.02 * rng.standard_normal(shelves, dtype=np.float32)).astype(np.float32)
+        self._shelf_part = (1 + 0.02 * rng.normals(shelves)).astype(np.float32)
         if shelves:
             racks, inverse = np.unique(self._shelf_racks, return_inverse=True)
             total = np.bincount(inverse, weights=self._shelf_part, minlength=len(racks))

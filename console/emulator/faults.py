@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.emulator.blueprint import Blueprint
+    from console.emulator.chance import Chance
     from console.emulator.ledger import Ledger
     from console.emulator.physics import GpuBank
     from console.emulator.scheduler import Scheduler
@@ -28,6 +29,7 @@ RECENT_EVENTS = 256
 SHUTDOWNS_A_STEP = 24
 HOT_FACTOR = (1.25, 1.9)
 SOURCE = "emulator"
+_WEIGHTS = [kind.rate for kind in FAULTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,7 @@ class Broken:
 class Faults:
     """The fault process of a site; writes to physics, ledger and scheduler."""
 
-    def __init__(
-        self, blueprint: Blueprint, bank: GpuBank, ledger: Ledger, scheduler: Scheduler, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, blueprint: Blueprint, bank: GpuBank, ledger: Ledger, scheduler: Scheduler, rng: Chance) -> None:
         self.events: deque[Event] = deque(maxlen=RECENT_EVENTS)
         self.event_count = 0
         self.silent = np.zeros(0, dtype=np.intp)
@@ -61,9 +61,9 @@ class Faults:
         self._down: dict[int, int] = {}
         self._repairs: list[tuple[float, int, Broken]] = []
         self._serial = 0
-        self._rates = np.array([kind.rate / 1000 / DAY_S for kind in FAULTS]) * self._topology.gpus
+        self._rate = sum(_WEIGHTS) / 1000 / DAY_S * self._topology.gpus
         nodes = len(self._topology.nodes)
-        self._lemons = rng.choice(nodes, size=max(1, round(nodes * LEMON_NODES)), replace=False)
+        self._lemons = rng.sample(range(nodes), max(1, round(nodes * LEMON_NODES)))
 
     def step(self, now: float, dt: float, scale: float) -> None:
         """Break and repair what the last `dt` seconds bring, at `scale` times the published rates."""
@@ -72,9 +72,9 @@ class Faults:
             self._repair(broken, at)
         if scale <= 0:
             return
-        for row, count in enumerate(self._rng.poisson(self._rates * (scale * dt))):
-            for _ in range(count):
-                self.strike(FAULTS[row], now)
+        count = self._rng.poisson(self._rate * scale * dt)
+        for kind in self._rng.choices(FAULTS, weights=_WEIGHTS, k=count):
+            self.strike(kind, now)
 
     def shut_down(self, rows: NDArray[np.intp], now: float) -> None:
         """Switch the nodes of GPUs off that are too hot, a few at a time as their BMCs notice."""
@@ -88,15 +88,15 @@ class Faults:
         """Break one part, of `node` or of a node by chance; `quietly` for what broke before the world began."""
         node = self._node() if node is None else node
         first, last = int(self._topology.node_gpus[node]), int(self._topology.node_gpus[node + 1])
-        rows = tuple(range(first, last)) if kind.whole_node else (int(self._rng.integers(first, last)),)
-        repair_s = kind.repair_s * math.exp(REPAIR_SIGMA * self._rng.standard_normal())
-        age_s = float(self._rng.random()) * repair_s if quietly else 0.0
+        rows = tuple(range(first, last)) if kind.whole_node else (self._rng.randrange(first, last),)
+        repair_s = kind.repair_s * math.exp(REPAIR_SIGMA * self._rng.gauss(0.0, 1.0))
+        age_s = self._rng.random() * repair_s if quietly else 0.0
         self.counts[kind.name] += 1
         resistance = float(self._bank.resistance[rows[0]])
         if kind.fatal:
             self._drain(kind, node, rows, now)
         if kind.name == "thermal-interface":
-            self._bank.resistance[rows[0]] *= float(self._rng.uniform(*HOT_FACTOR))
+            self._bank.resistance[rows[0]] *= self._rng.uniform(*HOT_FACTOR)
         self._mark(kind, rows)
         if kind.silent:
             self._silence(kind, node, rows)
@@ -111,8 +111,8 @@ class Faults:
 
     def _node(self) -> int:
         if self._rng.random() < LEMON_EVENTS:
-            return int(self._lemons[int(self._rng.integers(len(self._lemons)))])
-        return int(self._rng.integers(len(self._topology.nodes)))
+            return self._rng.choice(self._lemons)
+        return self._rng.randrange(len(self._topology.nodes))
 
     def _drain(self, kind: FaultKind, node: int, rows: tuple[int, ...], now: float) -> None:
         state = JobState.NODE_FAIL if kind.whole_node else JobState.FAILED
@@ -137,7 +137,7 @@ class Faults:
             self._ledger.set("remap_pending", row, 1)
             self._ledger.set("remap_failed", row, float(self._rng.random() < 0.08))
         if 74 in kind.xids:
-            self._ledger.add("nvlink_errors", row, int(self._rng.integers(100, 20_000)))
+            self._ledger.add("nvlink_errors", row, self._rng.randrange(100, 20_000))
 
     def _silence(self, kind: FaultKind, node: int, rows: tuple[int, ...]) -> None:
         for row in rows:
@@ -168,7 +168,7 @@ class Faults:
 
     def _tell(self, kind: FaultKind, node: int, rows: tuple[int, ...], at: float) -> None:
         path = self._path(kind, node, rows)
-        text = kind.text.replace("{link}", str(int(self._rng.integers(18))))
+        text = kind.text.replace("{link}", str(self._rng.randrange(18)))
         slot = int(self._topology.gpu_slot[rows[0]])
         for xid in kind.xids or (0,):
             line = f"NVRM: Xid (PCI:0000:{0x10 + 0x0B * slot:02x}:00): {xid}, {text}" if xid else text

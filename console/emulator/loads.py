@@ -11,6 +11,8 @@ from console.emulator.signals import Signals
 if TYPE_CHECKING:
     from random import Random
 
+    from numpy.typing import NDArray
+
     from console.emulator.catalogue import Kind
 
 FIRST_SLOTS = 256
@@ -68,6 +70,12 @@ class Loads:
         self._table[:, slot] = _EMPTY
         self._free.append(slot)
 
+    def typical(self) -> Signals:
+        """Return what every slot asks for on average over its steps."""
+        table = dict(zip(_FIELDS, self._table, strict=True))
+        activity = (table["duty"] * table["high"] + (1 - table["duty"]) * table["low"]) * table["busy"]
+        return _signals(activity, table["util"], table["tensor"], table["busy"])
+
     def signals(self, at: float, solar_hour: float) -> Signals:
         """Return what every slot asks of its GPUs at a time."""
         table = dict(zip(_FIELDS, self._table, strict=True))
@@ -79,14 +87,13 @@ class Loads:
         activity = np.where(paused, PAUSE_ACTIVITY, activity)
         activity = np.where(age < WARMUP_S, WARMUP_ACTIVITY, activity) * table["busy"]
         util = np.where(paused | (age < WARMUP_S), PAUSE_UTIL, table["util"]) * table["busy"]
-        return Signals(
-            activity.astype(np.float32),
-            util.astype(np.float32),
-            table["tensor"].astype(np.float32),
-            table["busy"].astype(np.float32),
-        )
+        return _signals(activity, util, table["tensor"], table["busy"])
 
     def _grow(self) -> None:
         size = len(self)
         self._table = np.concatenate([self._table, np.tile(_EMPTY[:, None], size)], axis=1)
         self._free = list(range(2 * size - 1, size - 1, -1))
+
+
+def _signals(*columns: NDArray[np.float64]) -> Signals:
+    return Signals(*(column.astype(np.float32) for column in columns))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.emulator.chance import LONGEST, TABLE
 from console.emulator.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.emulator.blueprint import Blueprint
+    from console.emulator.chance import Chance
     from console.emulator.hardware import Platform
     from console.emulator.signals import Signals
 
-CHUNK = 16_384
+CHUNK = LONGEST
 SLICE_CHUNKS = 8
-NOISE = 1 << 16
 POWER_TAU_S = 0.9
 LEAKAGE_PER_K = 0.004
 LEAKAGE_AT_C = 60.0
@@ -67,7 +68,7 @@ class _Pace:
 class GpuBank:
     """The state of every GPU of a site. `slot` intp[gpus] points into the signals; all else is float32[gpus]."""
 
-    def __init__(self, blueprint: Blueprint, rng: np.random.Generator) -> None:
+    def __init__(self, blueprint: Blueprint, rng: Chance) -> None:
         gpus = blueprint.topology.gpus
         self.slot = np.zeros(gpus, dtype=np.intp)
         self.dynamic_w = np.empty(gpus, dtype=np.float32)
@@ -78,21 +79,21 @@ class GpuBank:
         self.cap = np.empty(gpus, dtype=np.float32)
         self.throttle = Throttle(self.cap, self.die)
         self._blueprint = blueprint
-        self._noise = (1.0 + 0.02 * rng.standard_normal(NOISE + CHUNK, dtype=np.float32)).astype(np.float32)
+        self._noise = np.float32(1.0) + np.float32(0.02) * rng.table
         self._scratch = [np.empty(CHUNK, dtype=np.float32) for _ in range(3)]
         self._zone_sizes = np.diff(blueprint.zone_gpus)
         self._build(rng)
 
-    def _build(self, rng: np.random.Generator) -> None:
+    def _build(self, rng: Chance) -> None:
         slot = self._blueprint.topology.gpu_slot
         for block in self._blueprint.blocks:
             platform, rows = block.platform, block.gpus
             size = rows.stop - rows.start
             full_w = platform.demand_w - platform.context_w
-            self.dynamic_w[rows] = full_w * (1 + 0.025 * rng.standard_normal(size, dtype=np.float32))
+            self.dynamic_w[rows] = full_w * (1 + 0.025 * rng.normals(size))
             # Downstream GPUs breathe or drink what the first ones have warmed.
             preheat = np.linspace(0.96, 1.06, platform.node_gpus, dtype=np.float32)
-            self.resistance[rows] = preheat[slot[rows]] * (1 + 0.04 * rng.standard_normal(size, dtype=np.float32))
+            self.resistance[rows] = preheat[slot[rows]] * (1 + 0.04 * rng.normals(size))
             self.cap[rows] = platform.limit_w
 
     def settle(self, signals: Signals, zone_c: NDArray[np.float32]) -> None:
@@ -120,7 +121,7 @@ class GpuBank:
             tables = _Tables.of(block.platform, signals)
             for start in range(block.gpus.start, block.gpus.stop, CHUNK):
                 rows = slice(start, min(start + CHUNK, block.gpus.stop))
-                noise = _mix(tick, start) % NOISE
+                noise = _mix(tick, start) % TABLE
                 self._chunk(rows, block.platform, pace, tables, inlet[rows], out, noise)
                 chunks += 1
                 if chunks % SLICE_CHUNKS == 0:
@@ -151,7 +152,7 @@ class GpuBank:
         self._report(rows, platform, tables, noise_of, out, spare)
 
     def _demand(self, rows: slice, tables: _Tables, activity: Values, demand: Values, spare: Values) -> None:
-        """W wanted: the base of the context, and the dynamic part with leakage that grows with the die's temperature."""
+        """W wanted: the base of the context, and the dynamic part with leakage that grows with temperature."""
         np.multiply(activity, self.dynamic_w[rows], out=demand)
         np.multiply(self.die[rows], LEAKAGE_PER_K, out=spare)
         spare += 1.0 - LEAKAGE_PER_K * LEAKAGE_AT_C

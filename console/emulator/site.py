@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.emulator.chance import Chance
 from console.emulator.facility import Facility
 from console.emulator.faults import Faults
 from console.emulator.ledger import Ledger
@@ -37,7 +37,7 @@ class SiteSimulation:
     """The moving parts of one site; not thread-safe. `state` is the last published one."""
 
     def __init__(self, blueprint: Blueprint, scenario: Scenario, seed: int, began_at: float, now: float) -> None:
-        streams = [np.random.default_rng([seed, blueprint.plan.index, part]) for part in range(7)]
+        streams = [Chance(seed, blueprint.plan.index, part) for part in range(6)]
         topology = blueprint.topology
         self._topology = topology
         self._blueprint = blueprint
@@ -48,7 +48,7 @@ class SiteSimulation:
         self._bank = GpuBank(blueprint, streams[1])
         self._facility = Facility(blueprint, self._weather, streams[2])
         self._ledger = Ledger(blueprint)
-        self.scheduler = Scheduler(blueprint, self._bank.slot, Random(f"{seed}/{blueprint.plan.index}"))
+        self.scheduler = Scheduler(blueprint, self._bank.slot, streams[3])
         self.faults = Faults(blueprint, self._bank, self._ledger, self.scheduler, streams[4])
         self._script = Script(scenario, began_at, blueprint, self._facility.cooling, self.faults)
         self._fresh: dict[str, NDArray[np.float32]] = {}
@@ -57,15 +57,20 @@ class SiteSimulation:
         self._jobs_seen = -1
         self._events: tuple[Event, ...] = ()
         self._events_seen = 0
-        wear(self._ledger, topology.gpus, scenario.standing_scale, streams[5])
-        break_standing(self.faults, now, topology.gpus, scenario.standing_scale, streams[6])
+        self._wear = streams[5]
         self.state: SiteState | None = None
 
     def begin(self) -> Iterator[None]:
         """Fill the site and bring it into its steady state; publishes the first state."""
+        gpus, scale = self._topology.gpus, self._scenario.standing_scale
+        wear(self._ledger, gpus, scale, self._wear)
+        break_standing(self.faults, self._at, gpus, scale, self._wear)
+        yield
         yield from self.scheduler.populate(self._at)
         yield
-        signals = self._signals()
+        self._jobs_now()
+        yield
+        signals = self.scheduler.loads.typical()
         self._bank.settle(signals, self._facility.cooling.setpoint)
         self._facility.settle(self._at, self._bank.power, self.faults.dead_nodes)
         self._bank.settle(signals, self._facility.cooling.inlet_c())
@@ -112,12 +117,15 @@ class SiteSimulation:
         self._fresh = {**out, **columns}
         yield
 
+    def _jobs_now(self) -> None:
+        if self.scheduler.changed != self._jobs_seen:
+            self._jobs, self._gpu_job = self.scheduler.jobs()
+            self._jobs_seen = self.scheduler.changed
+
     def _publish(self) -> None:
         scheduler, faults = self.scheduler, self.faults
         scheduler.apply_memory(self._ledger)
-        if scheduler.changed != self._jobs_seen:
-            self._jobs, self._gpu_job = scheduler.jobs()
-            self._jobs_seen = scheduler.changed
+        self._jobs_now()
         if faults.event_count != self._events_seen:
             self._events = tuple(faults.events)
             self._events_seen = faults.event_count

@@ -11,6 +11,7 @@ from console.emulator.fault_kinds import FAULTS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from console.emulator.chance import Chance
     from console.emulator.faults import Faults
     from console.emulator.ledger import Ledger
 
@@ -28,23 +29,24 @@ REPLAYS, LINK_ERRORS, NARROW = 0.004, 0.0008, 3.0e-5
 APPLICATION_XIDS = {31: 2.5e-4, 13: 1.5e-4, 43: 2.0e-4, 45: 1.0e-4}
 
 
-def break_standing(faults: Faults, now: float, gpus: int, scale: float, rng: np.random.Generator) -> None:
+def break_standing(faults: Faults, now: float, gpus: int, scale: float, rng: Chance) -> None:
     """Break what is broken at the start; nothing at scale 0."""
     for kind in FAULTS:
-        for _ in range(int(rng.poisson(BACKLOG.get(kind.name, 0.0) * gpus * scale))):
+        for _ in range(rng.poisson(BACKLOG.get(kind.name, 0.0) * gpus * scale)):
             faults.strike(kind, now, quietly=True)
 
 
-def wear(ledger: Ledger, gpus: int, scale: float, rng: np.random.Generator) -> None:
+def wear(ledger: Ledger, gpus: int, scale: float, rng: Chance) -> None:
     """Set the counters that old age has moved; nothing at scale 0."""
     if scale <= 0:
         return
 
     def some(part: float) -> NDArray[np.intp]:
-        return rng.integers(0, gpus, size=int(rng.poisson(part * gpus)), dtype=np.intp)
+        return rng.rows(gpus, part)
 
     def heavy(rows: NDArray[np.intp], sigma: float) -> NDArray[np.float64]:
-        return np.ceil(np.exp(sigma * rng.standard_normal(len(rows))))
+        values: NDArray[np.float64] = np.ceil(np.exp(sigma * rng.normals(len(rows)).astype(np.float64)))
+        return values
 
     for name, part, sigma in (
         ("ecc_sbe", CORRECTED, 1.8),

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from console.emulator.chance import Chance
     from console.emulator.places import Locale
 
 DAY_S = 86_400.0
@@ -40,9 +39,9 @@ class Weather:
     phases: tuple[float, ...]
 
     @classmethod
-    def of(cls, locale: Locale, rng: np.random.Generator) -> Weather:
+    def of(cls, locale: Locale, rng: Chance) -> Weather:
         """Return the weather of a locale with noise of its own."""
-        return cls(locale, tuple(float(phase) for phase in rng.uniform(0, 2 * math.pi, 6)))
+        return cls(locale, tuple(rng.uniform(0.0, 2 * math.pi) for _ in range(6)))
 
     def outdoor_c(self, at: float) -> float:
         """Return the outdoor dry-bulb temperature."""

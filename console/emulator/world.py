@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from console.emulator.blueprint import build_site
+from console.emulator.blueprint import bare_site, build_site, with_domains
 from console.emulator.site import SiteSimulation
 
 if TYPE_CHECKING:
@@ -96,8 +96,12 @@ class _Site:
         return simulation.advance(now) if simulation.can_reach(now) else None
 
     def _build(self, start: float) -> Iterator[None]:
-        blueprint = self.blueprint()
-        yield
+        if self._blueprint is None:
+            bare = bare_site(self._site, self._plan.seed)
+            yield
+            self._blueprint = self._blueprint or with_domains(bare)
+            yield
+        blueprint = self._blueprint
         script = self._plan.script_of(self._site)
         self._simulation = SiteSimulation(blueprint, script, self._plan.seed, self._began_at, start)
         yield

@@ -42,12 +42,12 @@ class EmulatorSource:
         """Let go of nothing: there is no connection."""
 
     def _parts(self, now: float) -> Iterator[Part]:
+        for _ in self._world.advance_steps(self._site, now):
+            yield _BREATH
         topology = self._world.topology(self._site)
         if topology.version != self._version:
             yield TopologyPart(topology)
             self._version, self._keys, self._jobs = topology.version, {}, None
-        for _ in self._world.advance_steps(self._site, now):
-            yield _BREATH
         state = self._world.state(self._site, now)
         yield from self._columns(state)
         if state.gpu_job is not self._jobs:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from console.emulator.blueprint import build_site
+from console.emulator.chance import Chance
 from console.emulator.facility import Facility
 from console.emulator.fleet import FleetPlan, Section, SitePlan
 from console.emulator.hardware import GB200, H100
@@ -31,7 +32,7 @@ class Rig:
 
     def __init__(self, platform, gpus=512, activity=0.0, inlet_c=25.0):
         self.blueprint = site_of(platform, gpus)
-        self.bank = GpuBank(self.blueprint, np.random.default_rng(1))
+        self.bank = GpuBank(self.blueprint, Chance(1))
         self.bank.slot[:] = 1
         self.inlet = np.full(len(self.blueprint.zone_racks) - 1, inlet_c, dtype=np.float32)
         self.tick = 0
@@ -153,8 +154,8 @@ def test_gpu_over_the_shutdown_temperature_is_named():
 
 def full_site(platform, gpus=20_000):
     blueprint = site_of(platform, gpus)
-    weather = Weather.of(LOCALES[0], np.random.default_rng(1))
-    facility = Facility(blueprint, weather, np.random.default_rng(2))
+    weather = Weather.of(LOCALES[0], Chance(1))
+    facility = Facility(blueprint, weather, Chance(2))
     power = np.full(gpus, platform.limit_w, dtype=np.float32)
     facility.settle(T0, power, NOBODY)
     return facility.step(T0, 1.0, power, NOBODY), gpus
@@ -228,7 +229,7 @@ def test_training_makes_site_power_swing_from_second_to_second():
 
 
 def test_weather_and_grid_follow_season_and_hour():
-    weather = Weather.of(LOCALES[0], np.random.default_rng(1))
+    weather = Weather.of(LOCALES[0], Chance(1))
     year = np.arange(0, 365 * 86_400, 3_600.0) + 1_767_225_600.0  # 2026
     outdoor = np.array([weather.outdoor_c(at) for at in year])
     grid = np.array([weather.grid_g_kwh(at) for at in year])
