@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MISSING = "—"
 TEXT_LIMIT = 300
+# No number of a fleet is as large: it is written so that it does not fill a line.
+HUGE = 1e18
 # In a table only the hot end of a scale is coloured: a page of numbers in ten colours says nothing.
 HOT_LEVEL = 7
 SEVERITY_GLYPHS = {
@@ -48,8 +50,6 @@ def _digits(number: float) -> str:
 
 
 def _plain_number(number: float) -> str:
-    if abs(number) >= 1e15:
-        return f"{number:.3g}"
     return f"{number:,.0f}" if number == int(number) else _digits(number)
 
 
@@ -81,7 +81,7 @@ def _clock(at: float, form: str = "%H:%M:%SZ") -> str:
 
 FORMATS: dict[str, Format] = {
     "number": Format(_plain_number, 6),
-    "int": Format(lambda number: f"{number:,.0f}" if abs(number) < 1e15 else f"{number:.3g}", 5),
+    "int": Format(lambda number: f"{number:,.0f}", 5),
     "pct": Format(lambda number: f"{number:.0f} %", 5, "%"),
     "temp": Format(lambda number: f"{number:.0f} C", 5, "C"),
     "power": Format(lambda number: _scaled(number, ("W", "kW", "MW", "GW"), " "), 7, "W"),
@@ -116,6 +116,8 @@ def format_value(value: object, format: str = "number") -> str:
         return MISSING
     if math.isinf(number):
         return "inf" if number > 0 else "-inf"
+    if abs(number) >= HUGE:
+        return f"{number:.3g}"
     return _unsigned_zero(FORMATS.get(format, FORMATS["number"]).write(number))
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LABEL_LIMIT = 24
 GROUP_LIMIT = 4000
 GAP = 2
+SCREENS = 3
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def heat_map(
 ) -> HeatMap | None:
     """Return the map of a place by a metric's field name, None where no such metric or place is known.
 
-    The cells are the finest that fit `area` (or those of level `cells`); `by` groups them by a domain kind.
+    The cells are the finest that take at most SCREENS times `area`, for maps scroll (or those of level `cells`); `by`
+    groups them by a domain kind.
     """
     shown = shown_metric(frame.metrics, field)
     parts = _domain_cells(frame, path, by) if by else None
@@ -137,7 +139,7 @@ def _tree_cells(frame: Frame, path: str, shown: Shown, area: Size, cells: str) -
     pairs = _pairs(level, Level(shown.metric.level), cells) or _pairs(level, Level(shown.metric.level))
     for cell, group in pairs:
         last = (cell, group) == pairs[-1]
-        if cells or last or _lines(sites, level, row, cell, group, area.width) <= area.height:
+        if cells or last or _lines(sites, level, row, cell, group, area.width) <= area.height * SCREENS:
             coarse = _fewer_groups(sites, group, level)
             return [_site_cells(site, level, row, cell, coarse) for site in sites]
     return []

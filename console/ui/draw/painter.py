@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 TITLE_LIMIT = 200
 RULE = "─"
+TITLE_LEAST = 12
+# Cells of a title line that are neither title nor aside: "── ", " ─", and " " … " ─" around the aside.
+FRAME, ASIDE_FRAME = 6, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +96,16 @@ class Painter:
         border = palette.style("border")
         runs = Runs(self.width, palette.base)
         aside = self.aside(look)
+        least = min(TITLE_LEAST, len(self._title))
         size = sum(len(text) for text, _ in aside)
-        room = self.width - 6 - (size + 3 if aside else 0)
-        if room < 12 <= self.width - 6:
-            aside, size, room = [], 0, self.width - 6
+        while aside and self.width - FRAME - size - ASIDE_FRAME < least:
+            size -= len(aside.pop(0)[0])
+        room = self.width - FRAME - (size + ASIDE_FRAME if aside else 0)
         runs.add(RULE * 2 + " ", border)
         shown = fit(self._title, max(1, room)).rstrip() if len(self._title) > room else self._title
         runs.add(shown, palette.style("title" if look.focused else "text.strong"))
         runs.add(" ", border)
-        runs.to(self.width - (size + 3 if aside else 0), border, RULE)
+        runs.to(self.width - (size + ASIDE_FRAME if aside else 0), border, RULE)
         if aside:
             runs.add(" ", border)
             for text, token in aside:

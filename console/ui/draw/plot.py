@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 AXIS_LINES = 1
 LEGEND_LIMIT = 24
 MINIMUM_SPACING = 14
+FRAME = 10
+TIME_FORMS = ((900, "%H:%M:%S"), (86_400, "%H:%M"), (float("inf"), "%m-%d %H:%M"))
 
 
 class PlotPainter(Painter):
@@ -63,7 +65,8 @@ class PlotPainter(Painter):
             last = series.values[-1] if len(series.values) else np.nan
             name = "" if one else f"{clean(series.label, LEGEND_LIMIT)} "
             spans.append((f"{'  ' if spans else ''}{name}{self._told(last)}", series.token))
-        while sum(len(text) for text, _ in spans) > self.width // 2 + 8 and len(spans) > 1:
+        room = self.width - len(self._title) - FRAME
+        while sum(len(text) for text, _ in spans) > room and len(spans) > 1:
             spans.pop()
         return spans
 
@@ -100,7 +103,7 @@ class PlotPainter(Painter):
         curves = self._curves
         if curves is None:
             return runs.done()
-        form = "%H:%M" if curves.end - curves.start < 86400 else "%m-%d %H:%M"
+        form = next(form for limit, form in TIME_FORMS if curves.end - curves.start <= limit)
         span = self.width - self._axis - 1
         many = max(1, min(4, span // MINIMUM_SPACING))
         for i in range(many + 1):
