@@ -44,6 +44,13 @@ class _Kept:
     made_at: float
     good_until: float
 
+    def holds(self, voice: Voice, now: float) -> bool:
+        """Whether the roll-ups are those of a voice at `now`: it is the same, or says the same, all of it current."""
+        if self.voice is voice:
+            return self.made_at <= now <= self.good_until
+        same = self.voice.column.values is voice.column.values
+        return same and self.voice.is_current(self.made_at) and voice.is_current(now)
+
 
 class Summary:
     """Roll-ups of one site, each kept until its column changes or one of its values turns stale."""
@@ -92,7 +99,7 @@ class Summary:
 
     def _rolled(self, pyramid: Pyramid, name: str, voice: Voice, now: float) -> RollUps | None:
         kept = self._kept.get(name)
-        if kept is not None and kept.voice is voice and kept.made_at <= now <= kept.good_until:
+        if kept is not None and kept.holds(voice, now):
             return kept.rollups
         level = tree_level(self._metrics[name].level)
         if level is Level.SITE:

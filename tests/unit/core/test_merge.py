@@ -313,3 +313,21 @@ def test_values_of_another_type_are_read_all_the_same():
     frame = tell(merger(pair()), part).frame(NOW)
     assert temps(frame)[:3] == [50, 51, 52]
     assert np.isnan(temps(frame)[3])
+
+
+def test_a_block_that_did_not_change_is_kept_once_and_rolled_up_once():
+    topology = small_site()
+    values = np.full(48, 3.0)
+    values[5] = NAN
+    site = tell(merger(topology), column("ecc_dbe", InOrder("gpu", 1, 48), values))
+    first = site.frame(NOW)
+    second = tell(site, column("ecc_dbe", InOrder("gpu", 1, 48), values, NOW + 5), at=NOW + 5).frame(NOW + 5)
+    assert second.columns["ecc_dbe"].values is first.columns["ecc_dbe"].values
+    assert second.rollups["ecc_dbe"] is first.rollups["ecc_dbe"]
+    assert second.columns["ecc_dbe"].newest_at() == NOW + 5
+    assert site.frame(NOW + 36).rollups["ecc_dbe"].counts[Level.SITE].tolist() == [0]
+    again = tell(site, column("ecc_dbe", InOrder("gpu", 1, 48), values, NOW + 40), at=NOW + 40).frame(NOW + 40)
+    assert again.rollups["ecc_dbe"].counts[Level.SITE].tolist() == [47]
+    values[47] = 4
+    changed = tell(site, column("ecc_dbe", InOrder("gpu", 1, 48), values, NOW + 41), at=NOW + 41).frame(NOW + 41)
+    assert changed.rollups["ecc_dbe"].sums[Level.SITE].tolist() == [46 * 3 + 4]
