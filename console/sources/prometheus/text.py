@@ -63,16 +63,24 @@ class TextDecoder:
 
     def _slice(self, lines: list[bytes], into: dict[str, Rows], received_at: float) -> None:
         # The value and time never hold a brace, so the last one ends the labels.
-        split = [line.rpartition(b"}") for line in lines if line and line[0] != 35]
+        split = [line.rpartition(b"}") for line in lines if line.strip() and line[0] != 35]
         runs: dict[bytes, list[tuple[bytes, bytes]]] = {}
         for head, brace, tail in split:
             name, _, labels = head.partition(b"{")
             if brace:
                 runs.setdefault(name, []).append((labels, tail))
-            elif len(tail.split()) < 2:
-                raise self._who.bad(f"a line is not a sample: {tail[:60]!r}")
+            else:
+                self._check_bare(tail)
         for name, found in runs.items():
             self._append(name.strip(), found, into, received_at)
+
+    def _check_bare(self, line: bytes) -> None:
+        """Raise BadPayload for a line that is not a sample without labels (which joins nothing)."""
+        words = line.split()
+        try:
+            float(words[1])
+        except (IndexError, ValueError):
+            raise self._who.bad(f"a line is not a sample: {line[:60].decode(errors='replace')!r}") from None
 
     def _append(self, name: bytes, found: list[tuple[bytes, bytes]], into: dict[str, Rows], received_at: float) -> None:
         known = self._known
