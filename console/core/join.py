@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -71,6 +72,7 @@ class Joiner:
         self.topology = topology
         self._layout = layout
         self._joins: OrderedDict[int, tuple[Keys, SiteTopology, Join]] = OrderedDict()
+        self._taught: weakref.WeakSet[GpuKeys] = weakref.WeakSet()
         self._kept = 0
         self._orders: OrderedDict[tuple[str, int], SiteTopology] = OrderedDict()
         self._in_order: dict[tuple[int, str], Join] = {}
@@ -138,7 +140,9 @@ class Joiner:
         return told[-1] if told else self.topology if version == self.topology.version else None
 
     def _gpus(self, keys: GpuKeys) -> Join:
-        topology, rows = learn(self.topology, keys, self._layout)
+        # The same keys joined again have nothing new to say: two voices that contradict each other must not flap.
+        topology, rows = learn(self.topology, keys, self._layout, firm=keys in self._taught)
+        self._taught.add(keys)
         if topology is not self.topology:
             self.replace(topology)
         missed = np.flatnonzero(rows < 0).tolist()

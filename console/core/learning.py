@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 
-def learn(topology: SiteTopology, keys: GpuKeys, layout: Layout | None = None) -> tuple[SiteTopology, Rows]:
+def learn(
+    topology: SiteTopology, keys: GpuKeys, layout: Layout | None = None, *, firm: bool = False
+) -> tuple[SiteTopology, Rows]:
     """Return the topology with what these keys teach, and int32[keys]: each key's GPU row, -1 where nothing joins.
 
     The same topology object comes back when nothing is new. A UUID fills a slot that had none; another UUID in a slot
     is a swap; a UUID in another slot has moved. A UUID or slot that this very reading also confirms as it was keeps
     its place, and the contradicting key does not join: two voices in one body must not make the site flap. Nodes and
-    slots are added only where the site is not declared.
+    slots are added only where the site is not declared. `firm` lets keys fill gaps but move and replace nothing.
     """
     names = NodeNames(topology)
     nodes = names.rows(keys.nodes)
@@ -49,7 +51,8 @@ def learn(topology: SiteTopology, keys: GpuKeys, layout: Layout | None = None) -
     claims = np.flatnonzero(known & (by_slot >= 0) & (by_slot != by_uuid))
     if not len(claims):
         return topology, rows
-    winners = _winners(topology, keys, claims, by_slot, by_uuid, by_slot[confirmed])
+    able = claims[_empty(topology, by_slot[claims]) & (by_uuid[claims] < 0)] if firm else claims
+    winners = _winners(topology, keys, able, by_slot, by_uuid, by_slot[confirmed])
     if len(winners):
         topology = _with_uuids(topology, keys, winners, by_slot, by_uuid)
     at = by_slot[claims]
@@ -61,6 +64,11 @@ def learn(topology: SiteTopology, keys: GpuKeys, layout: Layout | None = None) -
 def _known(keys: GpuKeys) -> Flags:
     known: Flags = (keys.uuid_high != 0) | (keys.uuid_low != 0)
     return known
+
+
+def _empty(topology: SiteTopology, rows: Rows) -> Flags:
+    empty: Flags = (topology.uuid_high[rows] == 0) & (topology.uuid_low[rows] == 0)
+    return empty
 
 
 def _winners(

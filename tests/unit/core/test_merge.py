@@ -331,3 +331,25 @@ def test_a_block_that_did_not_change_is_kept_once_and_rolled_up_once():
     values[47] = 4
     changed = tell(site, column("ecc_dbe", InOrder("gpu", 1, 48), values, NOW + 41), at=NOW + 41).frame(NOW + 41)
     assert changed.rollups["ecc_dbe"].sums[Level.SITE].tolist() == [46 * 3 + 4]
+
+
+def test_two_sources_that_contradict_each_other_do_not_make_the_site_flap():
+    site = merger(pair())
+    first, second = keys_of([("n1", 0, 1), ("n1", 1, 2)]), keys_of([("n1", 0, 9), ("n1", 1, 2)])
+    for turn in range(4):
+        tell(site, column("temp_c", first, [50, 51], NOW + turn), source="a", at=NOW + turn)
+        tell(site, column("temp_c", second, [60, 61], NOW + turn), source="b", at=NOW + turn)
+    assert site.topology.version == 2
+    assert site.topology.uuid(0) == uuid(9)
+    frame = site.frame(NOW + 4)
+    assert temps(frame)[0] == 60
+    assert [(each.source, each.names) for each in frame.unjoined] == [("a", (f"n1/g0 {uuid(1)}",))]
+
+
+def test_uuids_are_learnt_again_after_a_topology_that_does_not_know_them():
+    site, keys = merger(pair()), keys_of([("n1", 0, 1)])
+    tell(site, column("temp_c", keys, [50]))
+    blank = build_topology("muc1", [node("n1"), node("n2")], version=2, declared=True)
+    tell(site, TopologyPart(blank), source="site")
+    tell(site, column("temp_c", keys, [51]))
+    assert site.topology.uuid(0) == uuid(1)
