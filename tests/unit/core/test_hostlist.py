@@ -13,6 +13,8 @@ from console.core.hostlist import HostListError, expand, fold
         ("n10,n9 n2", ["n2", "n9", "n10"]),
         ("n[1-10/4]", ["n1", "n5", "n9"]),
         ("n[1-3]!n2", ["n1", "n3"]),
+        ("n[1-3]&n[2-9]", ["n2", "n3"]),
+        ("n[1-2]^n[2-3],x", ["n1", "n3", "x"]),
         ("", []),
     ],
 )
@@ -26,9 +28,18 @@ def test_padding_is_part_of_the_name() -> None:
 
 def test_folding_a_site_is_one_range() -> None:
     assert fold(f"n{i:05}" for i in range(12_500)) == "n[00000-12499]"
+    assert fold(f"r{rack:03}n{node:02}" for rack in range(700) for node in range(18)) == "r[000-699]n[00-17]"
 
 
-@pytest.mark.parametrize("text", ["n[1-", "n1]", "n[3-1]", "n[a-b]", "@all", "x,,[", "n[01-9]", "n[1-2][3-4]"])
+def test_a_run_keeps_its_padding_and_grows_only_without_one() -> None:
+    assert fold(["n8", "n9", "n10", "n08", "n09"]) in ("n[8-10,08-09]", "n[8-9,08-10]")
+    assert fold(f"n{i:02}" for i in range(98, 102)) == "n[98-101]"
+    assert fold(f"n{i:02}" for i in range(102)) == "n[00-99,100-101]"
+
+
+@pytest.mark.parametrize(
+    "text", ["n[1-", "n1]", "n[3-1]", "n[a-b]", "@all", "x,,[", "n[01-9]", "a!", "a!&b", "n[1-2/0]"]
+)
 def test_a_bad_list_says_what_to_write(text: str) -> None:
     with pytest.raises(HostListError, match=r"write|missing"):
         expand(text)
