@@ -146,7 +146,7 @@ def format_cell(column: TableColumn, row: int) -> Span:
 
 def _token(column: TableColumn, row: int, value: object, text: str) -> str:
     if column.tokens is not None:
-        return column.tokens[row]
+        return str(column.tokens[row])
     if text == MISSING:
         return "text.dim"
     if column.heat is not None:

@@ -11,6 +11,7 @@ from rich.segment import Segment, Segments
 from rich.terminal_theme import TerminalTheme
 
 from console.present.safe import clean
+from console.present.verify import drawable
 from console.ui.draw.canvas import Canvas
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _XTERM = (
 
 def svg_of(view: View, palette: Palette, width: int, height: int, title: str) -> str:
     """Return the picture of a view in `width` x `height` cells as SVG text."""
-    canvas = Canvas(view, width, height)
+    canvas = Canvas(drawable(view), width, height)
     focus = canvas.usual_focus()
     console = Console(
         file=io.StringIO(), width=width, height=height, record=True, force_terminal=True, color_system="truecolor"

@@ -10,6 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.model.views import Table, Text, Tree
+from console.present.verify import drawable
 from console.ui.draw.canvas import Canvas
 
 if TYPE_CHECKING:
@@ -103,8 +104,11 @@ class ViewArea(Widget, can_focus=True):
         self._forget()
 
     def show(self, view: View, *, hold: bool = False) -> None:
-        """Show another view; `hold` keeps the rows of the focused table in the order they have on the screen."""
-        self._lay_out(view, self._canvas, hold=hold)
+        """Show another view, or why it cannot be drawn.
+
+        `hold` keeps the rows of the focused table in the order they have on the screen.
+        """
+        self._lay_out(drawable(view), self._canvas, hold=hold)
 
     def reset(self) -> None:
         """Forget cursor, scroll and focus: what is shown next is another thing."""

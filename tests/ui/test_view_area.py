@@ -189,3 +189,12 @@ async def test_foreign_text_is_drawn_as_it_is(text: str) -> None:
             strip = app.area.render_line(y)
             assert strip.cell_length == 40
             assert strip.text.isprintable()
+
+
+async def test_a_view_that_cannot_be_drawn_says_why_and_the_next_one_is_shown() -> None:
+    app = Host(Table((TableColumn("id", "id", ["a", "b"]),), ["a"]))
+    async with app.run_test(size=(80, 8)) as pilot:
+        await pilot.pause()
+        assert "column id has 2 values for 1 rows" in app.screen_lines()[0]
+        app.area.show(table(["a"]))
+        assert app.area.selected == "a"
