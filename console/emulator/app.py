@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from console.emulator.wire import dcgm_text, site_api
 from console.emulator.wire.facility_text import facility_page
+from console.emulator.wire.inventory_csv import inventory_page
 from console.emulator.wire.packing import (
     GZIP_FROM_BYTES,
     MediaType,
@@ -51,6 +52,7 @@ class Routes:
             Route("/metrics", self.metrics),
             Route("/node/{node}/metrics", self.node_metrics),
             Route("/facility", self.facility_text),
+            Route("/inventory", self.inventory),
             Route("/site/v1/sites", self.sites),
             Route(f"{site}/info", self.info),
             Route(f"{site}/topology", self.topology),
@@ -89,10 +91,11 @@ class Routes:
 
     async def facility_text(self, request: Request) -> Response:
         """A site's facility, as Prometheus text."""
-        sites = self._sites(request)
-        if len(sites) != 1:
-            raise HTTPException(400, f"say which site: /facility?site={sites[0]}")
-        return _stream(request, facility_page(await self._sample(sites[0])))
+        return _stream(request, facility_page(await self._one(request)))
+
+    async def inventory(self, request: Request) -> Response:
+        """A site's inventory, as CSV for `inventory: {file: ...}`."""
+        return _stream(request, inventory_page((await self._one(request)).topology), "text/csv; charset=utf-8")
 
     async def sites(self, request: Request) -> Response:
         """The list of sites."""
@@ -153,6 +156,12 @@ class Routes:
         held = self._feed.fresh(site)
         return held if held is not None else await asyncio.to_thread(self._feed.sample, site)
 
+    async def _one(self, request: Request) -> Sample:
+        sites = self._sites(request)
+        if len(sites) != 1:
+            raise HTTPException(400, f"say which site: {request.url.path}?site={sites[0]}")
+        return await self._sample(sites[0])
+
     def _sites(self, request: Request) -> tuple[str, ...]:
         site = request.query_params.get("site", "")
         return (site,) if site else self._feed.site_names
@@ -176,13 +185,13 @@ async def _answer(
     return Response(data, media_type=media, headers=headers)
 
 
-def _stream(request: Request, chunks: Iterator[str]) -> Response:
+def _stream(request: Request, chunks: Iterator[str], media_type: str = PROMETHEUS_TEXT) -> Response:
     """Send a page while it is made: Starlette takes each chunk on a worker thread."""
     data = (chunk.encode("utf-8", "replace") for chunk in chunks)
     if not accepts_gzip(request.headers.get("accept-encoding", "")):
-        return StreamingResponse(data, media_type=PROMETHEUS_TEXT, headers={"Vary": "Accept-Encoding"})
+        return StreamingResponse(data, media_type=media_type, headers={"Vary": "Accept-Encoding"})
     headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return StreamingResponse(gzip_chunks(data), media_type=PROMETHEUS_TEXT, headers=headers)
+    return StreamingResponse(gzip_chunks(data), media_type=media_type, headers=headers)
 
 
 def _whole(request: Request, chunks: Iterator[str]) -> Response:

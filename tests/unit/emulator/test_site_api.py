@@ -215,6 +215,7 @@ async def test_a_media_type_that_we_do_not_speak_is_refused() -> None:
         ("/metrics?hostname=odd", 400),
         ("/node/nobody/metrics", 404),
         ("/facility", 400),
+        ("/inventory", 400),
     ],
 )
 async def test_errors_of_the_text_pages_are_one_line(path: str, status: int) -> None:
