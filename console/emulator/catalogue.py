@@ -56,19 +56,19 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "finetuning", ("sft", "dpo", "lora", "rlhf"), "assistants", "train",
-        share=0.14, least=8, most=512, tail=-0.9, median_s=2.5 * HOUR_S, sigma=1.1,
+        share=0.14, least=16, most=512, tail=-0.9, median_s=2.5 * HOUR_S, sigma=1.1,
         step_s=(2.0, 8.0), duty=0.75, high=0.86, low=0.35, util_pct=97, tensor_ratio=0.52, memory_ratio=0.80,
         pause_every_s=900.0, pause_s=12.0,
     ),
     Kind(
         "inference", ("chat-serve", "embed-serve", "code-serve"), "serving", "serve",
-        share=0.15, least=16, most=256, tail=-0.8, median_s=60 * HOUR_S, sigma=0.9,
+        share=0.15, least=32, most=256, tail=-0.8, median_s=60 * HOUR_S, sigma=0.9,
         step_s=(5.0, 30.0), duty=0.60, high=0.55, low=0.34, util_pct=82, tensor_ratio=0.33, memory_ratio=0.90,
         daily=0.30,
     ),
     Kind(
         "medicine", ("protein-fold", "dock-screen", "mri-recon"), "biomed", "science",
-        share=0.05, least=8, most=512, tail=-1.0, median_s=3 * HOUR_S, sigma=1.0,
+        share=0.05, least=16, most=512, tail=-1.0, median_s=3 * HOUR_S, sigma=1.0,
         step_s=(6.0, 40.0), duty=0.70, high=0.74, low=0.22, util_pct=93, tensor_ratio=0.30, memory_ratio=0.55,
     ),
     Kind(
@@ -79,7 +79,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "robotics", ("sim-rl", "policy-train", "world-model"), "robotics", "science",
-        share=0.04, least=8, most=256, tail=-0.9, median_s=1.5 * HOUR_S, sigma=1.0,
+        share=0.04, least=16, most=256, tail=-0.9, median_s=1.5 * HOUR_S, sigma=1.0,
         step_s=(3.0, 15.0), duty=0.55, high=0.68, low=0.25, util_pct=88, tensor_ratio=0.28, memory_ratio=0.48,
     ),
     Kind(

@@ -21,6 +21,8 @@ PLANT_TAU_S = 120.0
 AIR_BASE, AIR_WARM, AIR_FROM_C, AIR_SPAN_C = 0.15, 0.10, 8.0, 24.0
 LIQUID_BASE, LIQUID_WARM, LIQUID_FROM_C, LIQUID_SPAN_C = 0.035, 0.055, 22.0, 16.0
 HOT_DAY_C = 32.0
+# What liquid leaves to the air of its hall.
+LIQUID_HALL_C, LIQUID_HALL_RISE_K = 22.0, 2.5
 
 
 class Facility:
@@ -100,7 +102,8 @@ class Facility:
 
     def _loops(self) -> dict[str, NDArray[np.float32]]:
         cooling, cdus = self.cooling, self._cdus
-        inlet = np.where(cooling.liquid, np.float32(24.0), cooling.supply).astype(np.float32)
+        residual = LIQUID_HALL_C + LIQUID_HALL_RISE_K * cooling.flow
+        inlet = np.where(cooling.liquid, residual, cooling.supply).astype(np.float32)
         halls = len(self._blueprint.topology.halls)
         hall_c = np.zeros(halls, dtype=np.float32)
         np.maximum.at(hall_c, self._blueprint.zone_hall, inlet)

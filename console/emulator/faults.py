@@ -109,6 +109,12 @@ class Faults:
         self.events.append(Event(at, self._topology.site, path, kind, severity, text, SOURCE))
         self.event_count += 1
 
+    def sort_events(self) -> None:
+        """Put what was told out of order in the order of its time."""
+        events = sorted(self.events, key=lambda event: event.at)
+        self.events.clear()
+        self.events.extend(events)
+
     def _node(self) -> int:
         if self._rng.random() < LEMON_EVENTS:
             return self._rng.choice(self._lemons)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from console.emulator.signals import Signals
 
 CHUNK = LONGEST
-SLICE_CHUNKS = 8
+SLICE_CHUNKS = 4
 POWER_TAU_S = 0.9
 LEAKAGE_PER_K = 0.004
 LEAKAGE_AT_C = 60.0
@@ -105,6 +105,7 @@ class GpuBank:
             platform, rows = block.platform, block.gpus
             base = platform.idle_w + context[rows] * np.float32(platform.context_w - platform.idle_w)
             np.minimum(base + activity[rows] * self.dynamic_w[rows], self.cap[rows], out=self.power[rows])
+            self.throttle.settle(block, self.power, inlet, self.resistance)
             heat = self.power[rows] * self.resistance[rows]
             self.sink[rows] = inlet[rows] + heat * np.float32(platform.sink_k_per_w)
             self.die[rows] = self.sink[rows] + heat * np.float32(platform.die_k_per_w)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,9 @@ class SiteSimulation:
         self._blueprint = blueprint
         self._scenario = scenario
         self._tick = 0
-        self._at = now
+        # Whoever looks late at a site that went silent sees what it said last.
+        silent_after_s = math.inf if scenario.blackout_after_s is None else scenario.blackout_after_s
+        self._at = min(now, began_at + silent_after_s)
         self._weather = Weather.of(blueprint.plan.locale, streams[0])
         self._bank = GpuBank(blueprint, streams[1])
         self._facility = Facility(blueprint, self._weather, streams[2])
@@ -108,6 +111,7 @@ class SiteSimulation:
         out = {name: np.empty(gpus, dtype=np.float32) for name in DYNAMIC}
         inlet = self._facility.cooling.inlet_c()
         yield from self._bank.step(dt, self._tick, self._signals(), inlet, out)
+        yield
         columns = self._facility.step(self._at, dt, self._bank.power, self.faults.dead_nodes)
         self.faults.shut_down(self._bank.throttle.too_hot, self._at)
         silent = self.faults.silent

@@ -34,6 +34,7 @@ def break_standing(faults: Faults, now: float, gpus: int, scale: float, rng: Cha
     for kind in FAULTS:
         for _ in range(rng.poisson(BACKLOG.get(kind.name, 0.0) * gpus * scale)):
             faults.strike(kind, now, quietly=True)
+    faults.sort_events()
 
 
 def wear(ledger: Ledger, gpus: int, scale: float, rng: Chance) -> None:

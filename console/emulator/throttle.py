@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from console.emulator.blocks import Block
 
+    Values = NDArray[np.float32]
+
 SW_THERMAL, HW_SLOWDOWN, HW_THERMAL = 0x20, 0x08, 0x40
 WATCH_BELOW_LIMIT_C = 2.0
 SOFT_W_PER_K_S = 0.02
@@ -31,6 +33,14 @@ class Throttle:
         self._die = die
         self._held: dict[int, NDArray[np.intp]] = {}
         self.too_hot = np.zeros(0, dtype=np.intp)
+
+    def settle(self, block: Block, power: Values, inlet: Values, resistance: Values) -> None:
+        """Hold the GPUs of one block that would be over their soft limit at this power just there."""
+        platform, rows = block.platform, block.gpus
+        bearable = (platform.soft_limit_c - 0.5 - inlet[rows]) / (resistance[rows] * np.float32(platform.k_per_w))
+        hot = np.flatnonzero(power[rows] > bearable)
+        self._held[rows.start] = hot + rows.start
+        power[rows][hot] = self._cap[rows][hot] = np.clip(bearable[hot], platform.limit_w * FLOOR_RATIO, None)
 
     def begin(self) -> None:
         """Forget which GPUs were too hot in the step before."""

@@ -184,10 +184,17 @@ def test_blackout_stops_one_site_alone():
     states = {site: world.state(site, T0 + 60) for site in world.site_names}
     assert {site: world.state(site, T0 + 90).at for site in states} == {
         "muc1": T0 + 90,
-        "bcn1": T0 + 60,
+        "bcn1": T0 + 20,
         "osl1": T0 + 90,
         "hel1": T0 + 90,
     }
+
+
+def test_events_from_before_the_start_are_in_order():
+    events = World(FleetPlan(gpus=100_000, sites=1), T0).state("muc1", T0).events
+    assert len(events) > 5
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    assert all(T0 - 30 * 86_400 < event.at <= T0 for event in events)
 
 
 def test_blackout_freezes_data_at_its_moment():
