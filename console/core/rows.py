@@ -163,9 +163,7 @@ class SiteRows:
             return np.full(count, np.nan)
         busy = np.flatnonzero(jobs.gpu_job >= 0)
         owners = busy if self.level is Level.GPU else self.frame.topology.parents(Level.GPU, self.level)[busy]
-        width = len(jobs.rows) + 1
-        pairs = np.unique(owners.astype(np.int64) * width + jobs.gpu_job[busy])
-        return np.bincount(pairs // width, minlength=count).astype(np.float64)
+        return distinct_jobs(owners, jobs.gpu_job[busy], count)
 
     def _stale(self) -> Numbers:
         return np.full(self.count, float(self.frame.stale))
@@ -184,6 +182,13 @@ _COUNTED: dict[str, Callable[[SiteRows], Numbers]] = {
     "stale": SiteRows._stale,
     "slot": SiteRows._slot,
 }
+
+
+def distinct_jobs(owners: Starts, jobs: Starts, count: int) -> Numbers:
+    """Return float64[count]: how many different jobs each of `count` rows has, from pairs of row and job."""
+    width = int(jobs.max(initial=0)) + 1
+    pairs = np.unique(owners.astype(np.int64) * width + jobs)
+    return np.bincount(pairs // width, minlength=count).astype(np.float64)
 
 
 def combined(values: Numbers, how: RollUp, weights: Numbers | None = None) -> float:

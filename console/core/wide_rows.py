@@ -9,7 +9,7 @@ import numpy as np
 
 from console.core.registry import Family, Field
 from console.core.rollup import by_domain, reporting_counts
-from console.core.rows import Children, SiteRows, combined
+from console.core.rows import Children, SiteRows, combined, distinct_jobs
 from console.core.segments import run_maxima, run_sums
 from console.core.texts import TextValues, constant, joined
 from console.model.levels import Level, Severity
@@ -149,14 +149,24 @@ class DomainRows:
     def _counted(self, name: str) -> Numbers:
         if name == "stale":
             return np.full(self.count, float(self.frame.stale))
-        if name in ("alerts", "jobs"):
+        if name == "alerts":
             return np.full(self.count, np.nan)
+        if name == "jobs":
+            return self._jobs()
         if name == "age_s":
             told = self.frame.data_at
             return np.full(self.count, self.now - told if told else np.nan)
         if name == "gpus_reporting" and self.frame.stale:
             return np.zeros(self.count)
         return self._members_total(name)
+
+    def _jobs(self) -> Numbers:
+        gpu_job = self.frame.jobs.gpu_job
+        if self.frame.stale or len(gpu_job) != self.frame.topology.gpus:
+            return np.full(self.count, np.nan)
+        gpus = self.children(Level.GPU)
+        jobs, owners = gpus.inner(gpu_job), gpus.outer(np.arange(self.count))
+        return distinct_jobs(owners[jobs >= 0], jobs[jobs >= 0], self.count)
 
     def _members_total(self, name: str) -> Numbers:
         domain, topology = self.domain, self.frame.topology

@@ -74,6 +74,8 @@ def test_domains_are_rows_whose_ids_lead_back_to_their_members() -> None:
     rows = select(normal(), Level.SITE, by="cdu", sort="-temp_c_max", limit=1)
     assert list(rows.ids) == ["muc1/cdu:c1"]
     assert rows.total == 12
+    jobs = column(select(normal(), Level.SITE, by="cdu", within="muc1", fields=("id", "jobs")), "jobs")
+    assert jobs == [1, 0, 0, 0, 0, 0]
     assert len(select(normal(), Level.NODE, within="muc1/cdu:c1")) == 4
     assert len(select(normal(), Level.GPU, within="muc1/cdu:c1")) == 32
     assert list(select(normal(), Level.RACK, within="muc1/cdu:c1").ids) == ["muc1/h1/r002"]
