@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.present.formats import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -97,15 +99,17 @@ def _between(at: Floats, values: Floats, middles: Floats, step: float) -> Floats
 
 
 def _range(plot: Plot, seen: Floats, height: int) -> tuple[float, float]:
+    """Return the ends of the value axis: round numbers around the data, never so near that noise fills the plot."""
     low = float(seen.min()) if plot.low is None else plot.low
     high = float(seen.max()) if plot.high is None else plot.high
-    if high - low < max(abs(high), abs(low), 1e-6) * 0.02:
-        pad = max(abs(high) * 0.02, 0.5 if abs(high) >= 1 else 0.005)
-        low, high = (low - pad if plot.low is None else low), (high + pad if plot.high is None else high)
-        low = max(low, 0.0) if float(seen.min()) >= 0 and plot.low is None else low
+    known = FORMATS.get(plot.format)
+    pad = max(known.least if known else 0.0, 0.02 * abs(high), 1e-6) - (high - low)
+    if pad > 0:
+        floor = 0.0 if low >= 0 else -math.inf
+        low, high = max(floor, low - pad / 2), high + pad / 2
     step = nice_step((high - low) / max(1, min(4, height - 1)))
-    low = math.floor(low / step) * step if plot.low is None else low
-    high = math.ceil(high / step) * step if plot.high is None else high
+    low = math.floor(low / step + 1e-6) * step if plot.low is None else plot.low
+    high = math.ceil(high / step - 1e-6) * step if plot.high is None else plot.high
     return low, (high if high > low else low + step)
 
 

@@ -36,11 +36,15 @@ SEVERITY_GLYPHS = {
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one kind of number is written: `width` cells hold nearly all of them; text or heading has the `unit`."""
+    """How one kind of number is written: `width` cells hold nearly all of them; text or heading has the `unit`.
+
+    A plot's axis is at least `least` long.
+    """
 
     write: Callable[[float], str]
     width: int
     unit: str = ""
+    least: float = 0.0
 
 
 def _digits(number: float) -> str:
@@ -81,21 +85,21 @@ def _clock(at: float, form: str = "%H:%M:%SZ") -> str:
 
 FORMATS: dict[str, Format] = {
     "number": Format(_plain_number, 6),
-    "int": Format(lambda number: f"{number:,.0f}", 5),
-    "pct": Format(lambda number: f"{number:.0f} %", 5, "%"),
-    "temp": Format(lambda number: f"{number:.0f} C", 5, "C"),
-    "power": Format(lambda number: _scaled(number, ("W", "kW", "MW", "GW"), " "), 7, "W"),
-    "megawatt": Format(lambda number: _digits(number / 1e6), 5, "MW"),
-    "age": Format(_age, 4, "s"),
-    "ratio": Format(lambda number: f"{number:.2f}", 4),
-    "ratio_pct": Format(lambda number: f"{number * 100:.0f} %", 5, "%"),
+    "int": Format(lambda number: f"{number:,.0f}", 5, least=4),
+    "pct": Format(lambda number: f"{number:.0f} %", 5, "%", least=10),
+    "temp": Format(lambda number: f"{number:.0f} C", 5, "C", least=4),
+    "power": Format(lambda number: _scaled(number, ("W", "kW", "MW", "GW"), " "), 7, "W", least=10),
+    "megawatt": Format(lambda number: _digits(number / 1e6), 5, "MW", least=1e6),
+    "age": Format(_age, 4, "s", least=10),
+    "ratio": Format(lambda number: f"{number:.2f}", 4, least=0.1),
+    "ratio_pct": Format(lambda number: f"{number * 100:.0f} %", 5, "%", least=0.1),
     "si": Format(lambda number: _scaled(number, ("", "k", "M", "G", "T"), ""), 6),
-    "bytes": Format(lambda number: _scaled(number, ("B", "kB", "MB", "GB", "TB", "PB"), " "), 7, "B"),
-    "mhz": Format(lambda number: f"{number:,.0f} MHz", 9, "MHz"),
-    "pue": Format(lambda number: f"{number:.2f}", 4),
-    "code": Format(lambda number: f"{number:.0f}", 4),
+    "bytes": Format(lambda number: _scaled(number, ("B", "kB", "MB", "GB", "TB", "PB"), " "), 7, "B", least=1e6),
+    "mhz": Format(lambda number: f"{number:,.0f} MHz", 9, "MHz", least=50),
+    "pue": Format(lambda number: f"{number:.2f}", 4, least=0.05),
+    "code": Format(lambda number: f"{number:.0f}", 4, least=4),
     "hex": Format(lambda number: f"0x{int(number):x}", 5),
-    "ms": Format(lambda number: f"{number:,.0f} ms", 7, "ms"),
+    "ms": Format(lambda number: f"{number:,.0f} ms", 7, "ms", least=10),
     "time": Format(_clock, 9),
     "datetime": Format(lambda at: _clock(at, "%Y-%m-%d %H:%M:%SZ"), 20),
 }

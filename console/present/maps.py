@@ -234,5 +234,5 @@ def _one_site_domains(site: SiteFrame, level: Level, row: int, kind: str) -> _Ce
     span = site.topology.span(level, row, domain.unit) if level.depth < domain.unit.depth else slice(row, row + 1)
     inside = (domain.members >= span.start) & (domain.members < span.stop)
     starts = np.concatenate([[0], np.cumsum(inside)])[domain.starts].astype(np.int64)
-    ids = [f"{kind}:{name}" for name in domain.names]
+    ids = [f"{site.site}/{kind}:{name}" for name in domain.names]
     return _Cells(site, domain.unit, domain.members[inside].astype(np.int64), starts, ids, domain.names)

@@ -55,3 +55,18 @@ def test_one_sample_is_a_dot() -> None:
     curves = draw_curves(plot([5.0]), 20, 4)
     assert curves is not None
     assert (curves.bits > 0).sum() == 1
+
+
+def test_an_idle_metric_is_a_line_at_the_foot_of_an_axis_with_different_ends() -> None:
+    idle = plot([0.0] * 40)
+    curves = draw_curves(Plot(idle.series, format="pct"), 20, 5)
+    assert curves is not None
+    assert (curves.low, curves.high) == (0, 6)
+    assert (curves.bits[-1] > 0).any()
+    assert not (curves.bits[:-1] > 0).any()
+
+
+def test_noise_of_a_degree_does_not_fill_the_plot() -> None:
+    curves = draw_curves(Plot(plot([70.0, 70.6] * 30).series, format="temp"), 20, 8)
+    assert curves is not None
+    assert curves.high - curves.low >= 4
