@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -49,6 +50,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def __init__(self, setup: AppSetup) -> None:
         # Before the base class: it takes NO_COLOR out of the environment.
         self._colors = setup.colors or color_depth()
+        if not os.environ.get("NO_COLOR"):
+            os.environ.pop("NO_COLOR", None)  # empty means colours (no-color.org); Textual takes it for a wish
         self._meters = Meters(HEARTBEAT_S)
         self._setup = setup
         self._themes: Mapping[str, Theme] = dict(setup.themes)

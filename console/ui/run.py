@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -33,6 +34,8 @@ def run_app(setup: AppSetup) -> int:
     """
     from console.ui.app import ConsoleApp
 
+    # Without it, a log line of a program that set up no logging would be drawn over the screen.
+    logging.getLogger("console").addHandler(logging.NullHandler())
     try:
         app = ConsoleApp(setup)
         with _guarded(app):
