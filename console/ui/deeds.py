@@ -88,6 +88,8 @@ class Deeds:
             self._stage.go(replace(self._stage.trail.here, panel=panel.id))
 
     def _enter(self) -> None:
+        if self._stage.arriving:
+            return  # what is on the screen was entered already
         if self._stage.body.enterable and self._stage.body.selected:
             self.enter(self._stage.body.selected)
         else:

@@ -38,17 +38,20 @@ ORDER = (
     "quit",
 )
 STAYING = {"help": 0, "quit": 1, "enter": 2, "command": 3, "back": 4}
-ALWAYS = frozenset({"command", "freeze", "clock", "help", "quit", "refresh", "palette", "wrong", "copy", "suspend"})
+ALWAYS = frozenset(
+    {"command", "freeze", "clock", "help", "quit", "refresh", "palette", "wrong", "copy", "suspend", "filter"}
+)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides which keys work here; `domains` are the kinds that the fleet has, `object` that a row is one."""
+    """What decides which keys work here; `selected` is a row's id, `object` that it is one of the tree."""
 
     view: View | None
     place: Place
     first_panel: bool = True
     enterable: bool = False
+    selected: str = ""
     object: bool = False
     domains: bool = False
     history: bool = False
@@ -77,12 +80,11 @@ def possible(facts: Facts) -> frozenset[str]:
     conditions = {
         "enter": facts.enterable,
         "back": bool(place.where or place.by or place.path or not facts.first_panel),
-        "filter": table is not None or bool(place.where),
         "sort": table is not None,
         "sort.reverse": table is not None,
         "metric": charted,
         "by": charted and facts.domains,
-        "raw": facts.object,
+        "raw": bool(facts.selected),
         "mark": facts.object,
         "unmark": bool(place.marks),
         "part.next": len(parts) > 1,

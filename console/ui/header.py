@@ -15,7 +15,7 @@ from console.model.snapshot import SourceState
 from console.model.views import Span
 from console.present.formats import format_value
 from console.present.safe import clean
-from console.ui.bars import Segment, ends, fit, line_width, segment
+from console.ui.bars import GAP, Segment, ends, fit, line_width, segment
 
 if TYPE_CHECKING:
     from console.model.snapshot import SiteFrame, Snapshot
@@ -34,7 +34,8 @@ class HeaderContext:
     """What the header says beside the snapshot.
 
     `now` is UTC epoch seconds; `timezone` an IANA name, empty for UTC; `frozen_at` is when the frozen snapshot was
-    merged, 0 while the screen runs; `link_bps` and `lag_s` are shown where they are not None.
+    merged, 0 while the screen runs; what turned bad before `settled_at` is not new: the console has only just begun to
+    judge; `link_bps` and `lag_s` are shown where they are not None.
     """
 
     now: float
@@ -44,6 +45,7 @@ class HeaderContext:
     user: str = ""
     timezone: str = ""
     frozen_at: float = 0.0
+    settled_at: float = 0.0
     link_bps: float | None = None
     lag_s: float | None = None
 
@@ -60,7 +62,7 @@ def header_lines(snapshot: Snapshot | None, context: HeaderContext, width: int, 
     lines = [ends((*stripe, *first), clock, width), _filled(stripe, fit((segment(""), *numbers), inner), width)]
     if width >= WIDE and height >= TALL and snapshot is not None and snapshot.frame.sites:
         sites = tuple(_site(site, snapshot.at, rank) for rank, site in enumerate(snapshot.frame.sites))
-        lines.append(_filled(stripe, fit((segment(""), *sites), inner, gap="   "), width))
+        lines.append(_filled((*stripe, Span(GAP)), fit(sites, inner - len(GAP), gap="   "), width))
     return tuple(lines)
 
 
@@ -112,7 +114,8 @@ def _trouble(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment
     bad += [(alert.severity, alert.since) for alert in snapshot.alerts if alert.state in OPEN]
     critical = sum(severity is Severity.CRITICAL for severity, _ in bad)
     warning = sum(severity is Severity.WARNING for severity, _ in bad)
-    new = sum(s in (Severity.CRITICAL, Severity.WARNING) and 0 < context.now - at < NEW_S for s, at in bad)
+    oldest = max(context.now - NEW_S, context.settled_at)
+    new = sum(severity in (Severity.CRITICAL, Severity.WARNING) and at > oldest for severity, at in bad)
     counts: Line = (
         Span(f"✖{critical}", "state.critical" if critical else "text.dim"),
         Span(" "),

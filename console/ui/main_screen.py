@@ -156,9 +156,6 @@ class MainScreen(Viewing):
 
     def write_filter(self) -> None:
         """Open the filter bar with the filter of the place."""
-        if self.view is not None and "filter" not in self.works:
-            self.tell("this panel has nothing to filter")
-            return
         self._open_prompt(FilterMode(self._judge, self.known), self.trail.here.place.where)
 
     def _open_prompt(self, mode: CommandMode | FilterMode, value: str = "") -> None:
@@ -187,7 +184,7 @@ class MainScreen(Viewing):
         self.close_prompt()
         self.touched()
         if event.mode.name == "filter":
-            self.go(self.trail.here.at(where=event.value.strip()))
+            self._orders.filter(event.value)
         else:
             self._orders.run(event.value)
 

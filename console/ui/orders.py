@@ -11,6 +11,7 @@ from console.model.views import Span
 from console.ui import objects
 from console.ui.commands import VIEW_DEEDS, Order, UnknownOrderError, read
 from console.ui.filter_check import domain_kinds, filter_fault
+from console.ui.footer import sortable
 from console.ui.places import DRILLDOWN, up
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Orders:
             "goto": self._goto,
             "site": self._site,
             "up": lambda _: self._up(),
-            "filter": self._filter,
+            "filter": self.filter,
             "metric": self._metric,
             "by": self._by,
             "sort": lambda field: self._look(sort=field),
@@ -101,12 +102,15 @@ class Orders:
         here = self._stage.trail.here
         self._stage.go(up(here, self._stage.panel_ids[0] if self._stage.panel_ids else here.panel))
 
-    def _filter(self, text: str) -> None:
+    def filter(self, text: str) -> None:
+        """Filter the rows of the place; a panel that has none gives way to the drill-down."""
         snapshot, here = self._stage.shown, self._stage.trail.here
         fault = filter_fault(text, snapshot.frame, here.place.path) if snapshot else None
         if fault is not None:
             raise ConsoleError(f"filter: {fault.message} (column {fault.column})")
-        self._stage.go(here.at(where=text.strip()))
+        filters = not text.strip() or sortable(self._stage.view) is not None or DRILLDOWN not in self._stage.panel_ids
+        panel = here.panel if filters else DRILLDOWN
+        self._stage.go(replace(here, panel=panel).at(where=text.strip()))
 
     def _metric(self, name: str) -> None:
         metrics = self._stage.setup.metrics

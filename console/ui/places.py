@@ -83,6 +83,9 @@ def deeper(stop: Stop, row_id: str, panels: Sequence[str]) -> Stop:
     """Return where Enter on a row leads: the object in the drill-down, a check in its panel, the rows of a domain."""
     kind, colon, name = row_id.partition(":")
     panel = DRILLDOWN if DRILLDOWN in panels else stop.panel
+    site, slash, bare = kind.partition("/")
+    if colon and slash and bare == stop.place.by:
+        return deeper(stop.at(path=site), f"{bare}:{name}", panels)
     if not colon or "/" in kind:
         return replace(stop, panel=panel).at(path=row_id, selected="", where="", by="", only_wrong=False)
     if kind in ("incident", "check"):

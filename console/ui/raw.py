@@ -81,7 +81,7 @@ def _value_line(metric: Metric, column: Column, row: int, now: float) -> Line:
 
 
 def _line(name: str, value: float, unit: str, note: str) -> Line:
-    told = MISSING if np.isnan(value) else f"{value:,.6g} {'' if unit in UNITLESS else unit}".rstrip()
+    told = MISSING if np.isnan(value) else f"{value:,.10g} {'' if unit in UNITLESS else unit}".rstrip()
     return (
         Span(f"  {clean(name, 40):<{NAME_CELLS}}", "text.dim"),
         Span(f"{told:>{VALUE_CELLS}}"),

@@ -68,6 +68,11 @@ class Stage(Protocol):
         ...
 
     @property
+    def arriving(self) -> bool:
+        """Whether the view on the screen is still that of another place."""
+        ...
+
+    @property
     def works(self) -> frozenset[str]:
         """The ids of the actions that do something here."""
         ...

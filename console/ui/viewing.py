@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 HOLD_S = 2.0
 PATIENCE_S = 0.5
 REPAINT_S = 0.25
+SETTLING_S = 15.0
 
 
 class Viewing(Screen[None], inherit_bindings=False):
@@ -63,6 +64,7 @@ class Viewing(Screen[None], inherit_bindings=False):
         self._asked_at = self._wished_at = self._key_at = -HOLD_S
         self._behind = self._waiting = False
         self._addresses: frozenset[str] = frozenset()
+        self._settled_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -107,6 +109,12 @@ class Viewing(Screen[None], inherit_bindings=False):
         return self._view
 
     @property
+    def arriving(self) -> bool:
+        """Whether the view on the screen is still that of another place."""
+        here = self.trail.here
+        return self._drawn is not None and (self._drawn.panel, self._drawn.place.path) != (here.panel, here.place.path)
+
+    @property
     def panel_ids(self) -> tuple[str, ...]:
         """The panels in order."""
         return tuple(panel.id for panel in self.setup.panels)
@@ -120,6 +128,7 @@ class Viewing(Screen[None], inherit_bindings=False):
             place=here.place,
             first_panel=here.panel == self.panel_ids[0] if self.panel_ids else True,
             enterable=self.body.enterable,
+            selected=selected,
             object=bool(selected and shown and objects.resolve(shown.frame, selected)),
             domains=any(site.topology.domains for site in shown.frame.sites) if shown else False,
             history=self.trail.has_before,
@@ -151,6 +160,8 @@ class Viewing(Screen[None], inherit_bindings=False):
         latest = self.setup.session.latest()
         if latest is None or latest is self.newest:
             return
+        if self.newest is None:
+            self._settled_at = latest.at + SETTLING_S
         self.newest = latest
         self.notices.hear(latest.notices, self.setup.time())
         if self.frozen is None:
@@ -244,6 +255,7 @@ class Viewing(Screen[None], inherit_bindings=False):
             user=self.setup.user,
             timezone="" if self.trail.here.place.utc else self._timezone(),
             frozen_at=self.frozen.at if self.frozen else 0.0,
+            settled_at=self._settled_at,
             link_bps=self.meters.link_bps if self.meters.shown else None,
             lag_s=self.meters.lag_s if self.meters.shown else None,
         )

@@ -224,10 +224,12 @@ async def test_filters_are_remembered():
         assert console.main.query_one("#prompt").value == ""
 
 
-async def test_a_panel_without_rows_to_filter_says_so():
+async def test_a_panel_without_rows_to_filter_gives_way_to_the_drill_down():
     async with driven() as console:
         await console.press("3", "slash")
-        assert "nothing to filter" in console.bar("breadcrumb")
+        await console.write("temp_c>1")
+        await console.press("enter")
+        assert (console.panel, console.place.where) == ("drilldown", "temp_c>1")
 
 
 async def test_help_is_searchable_and_made_from_the_key_map():
