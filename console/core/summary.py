@@ -59,6 +59,7 @@ class Summary:
         self._metrics = metrics
         self._pyramid: Pyramid | None = None
         self._kept: dict[str, _Kept] = {}
+        self._data_at = 0.0
         self._all_report: Flags = np.zeros(0, dtype=bool)
 
     def update(
@@ -82,10 +83,12 @@ class Summary:
                 rollups[name] = with_aggregates
         gpu_voices = [voice for name, voice in merged.items() if self._metrics[name].level == Level.GPU]
         gpu_told = [each for each in told if self._metrics[each.metric].level == Level.GPU]
+        # A site whose values are all gone keeps the time when the last of them was there.
+        self._data_at = _data_at(gpu_voices, gpu_told) or _data_at(list(merged.values()), told) or self._data_at
         return Summed(
             MappingProxyType(rollups),
             self._reporting(topology, gpu_voices, now),
-            _data_at(gpu_voices, gpu_told) or _data_at(list(merged.values()), told),
+            self._data_at,
             _stale(gpu_voices, gpu_told, now, stale_sources),
         )
 

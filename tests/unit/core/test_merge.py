@@ -353,3 +353,10 @@ def test_uuids_are_learnt_again_after_a_topology_that_does_not_know_them():
     tell(site, TopologyPart(blank), source="site")
     tell(site, column("temp_c", keys, [51]))
     assert site.topology.uuid(0) == uuid(1)
+
+
+def test_a_site_whose_values_are_all_gone_is_stale_since_its_last_one():
+    site = tell(merger(pair()), column("temp_c", InOrder("gpu", 1, 4), [50, 51, 52, 53]))
+    assert site.frame(NOW).data_at == NOW
+    frame = tell(site, column("temp_c", InOrder("gpu", 1, 4), [NAN] * 4, NOW + 5), at=NOW + 5).frame(NOW + 5)
+    assert (frame.data_at, frame.stale, frame.reporting.any()) == (NOW, True, False)
