@@ -132,7 +132,8 @@ def scope_of(snapshot: Snapshot, level: Level, by: str, within: str) -> Scope:
     level = Level(level)
     frames = tuple(sorted(frame.sites, key=lambda site: natural_key(site.site)))
     domains = tuple(sorted({kind for site in frames for kind in site.topology.domains}))
-    if by and by not in domains:
+    spoken = any(site.data_at or site.topology.nodes for site in frames)
+    if by and by not in domains and spoken:
         raise UnknownFieldError(_no_domain(by, domains))
     name = within.partition("/")[0]
     kept = tuple(site for site in frames if not name or site.site == name or (level is Level.FLEET and not by))

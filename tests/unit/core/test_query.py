@@ -115,5 +115,6 @@ def test_paging_goes_on_where_a_row_that_is_gone_would_be() -> None:
 def test_an_empty_fleet_has_no_rows_and_the_fleet_row_is_empty() -> None:
     nothing: tuple[SiteFrame, ...] = ()
     assert list(select(snapshot(nothing), Level.GPU).to_dicts()) == []
+    assert list(select(snapshot(nothing), Level.SITE, by="cdu", sort="-temp_c_max").to_dicts()) == []
     row = next(select(snapshot(nothing), Level.FLEET).to_dicts())
     assert row["temp_c_max"] is None

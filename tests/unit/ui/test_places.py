@@ -59,6 +59,7 @@ def test_the_trail_is_bounded():
         ("check:hot", "checks", "", "x > 1", "check:hot"),
         ("incident:hot", "checks", "", "x > 1", "check:hot"),
         ('cdu:c"4', "drilldown", "", 'cdu == "c\\"4"', ""),
+        ("muc1/cdu:c4", "drilldown", "muc1", 'cdu == "c4"', ""),
         ("metric:temp_c", "fleet", "", "x > 1", ""),
     ],
 )
