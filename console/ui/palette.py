@@ -18,6 +18,8 @@ _HEAT_16 = ("blue", "blue", "cyan", "cyan", "green", "green", "green", "yellow",
 # Of the sixteen, black and white are the terminal's own ground or ink, whichever it has: they are left to it.
 _GROUND_OR_INK = (0, 7, 15)
 _ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse")
+# Told by their ground, which a terminal of few colours keeps as its own.
+_REVERSED = ("cursor", "environment.production")
 
 
 class Palette:
@@ -50,7 +52,7 @@ class Palette:
         if told is not None:
             color, background = told.color or color, told.background
         attributes = {name: True for name in _ATTRIBUTES if told and getattr(told, name)}
-        if self.colors in ("16", "none") and token == "cursor":
+        if self.colors in ("16", "none") and token in _REVERSED:
             attributes["reverse"] = True
         return self._make(color, background) + Style(**attributes)  # type: ignore[arg-type]  # flags alone
 
