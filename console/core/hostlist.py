@@ -73,7 +73,7 @@ def _words(text: str) -> Iterator[tuple[str, str]]:
                 raise HostListError(f"a name is missing at column {at + 1}; write a!b, a&b or a^b")
             sign, start = char if char in "!&^" else sign, at + 1
     if depth:
-        raise HostListError("a ] is missing at the end; write n[1-3,5]")
+        raise HostListError("the list ends inside a bracket: a ] is missing; write n[1-3,5]")
     if sign != ",":
         raise HostListError(f"a name is missing after the last {sign}; write a!b, a&b or a^b")
 

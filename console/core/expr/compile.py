@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.core.expr.folds import all_of, any_of
 from console.core.expr.patterns import compiled_pattern, matches
 from console.core.expr.syntax import (
     Arithmetic,
@@ -20,6 +21,9 @@ from console.core.expr.syntax import (
     Negative,
     Not,
     Part,
+    first_column,
+    is_text,
+    names_in,
 )
 from console.core.expr.truth import Number, Truth, both, compared, computed, either, exactly
 from console.core.registry import Field, UnknownFieldError, field_named, is_wider
@@ -119,7 +123,7 @@ class Compiler:
         raise self._fault(part, f"{kind} stands where a number is needed")
 
     def _fault(self, part: Part, message: str) -> ExpressionError:
-        return ExpressionError(self._text, _first_column(part), message)
+        return ExpressionError(self._text, first_column(part), message)
 
     def _field(self, name: Name) -> tuple[Field, bool]:
         """Return a field, and whether it is one of the finer rows."""
@@ -142,14 +146,14 @@ class Compiler:
         if part.sign in ("=~", "!~"):
             return self._pattern(part)
         left, right, sign = part.left, part.right, part.sign
-        if _is_text(left) and not _is_text(right):
+        if is_text(left) and not is_text(right):
             left, right, sign = right, left, _MIRRORED[sign]
         text = self._text_field(left)
         if text is not None:
             if not isinstance(right, Literal) or not isinstance(right.value, str):
                 raise self._fault(right, f"{left} is a text: compare it with a text in quotes")
             return self._equal(part, text, sign, right.value)
-        if _is_text(right):
+        if is_text(right):
             raise self._fault(
                 right, f"{left if isinstance(left, Name) else 'this'} is a number: compare it with a number"
             )
@@ -225,7 +229,7 @@ class Compiler:
         """Return the level of the finer rows that a call speaks of, and its condition on them."""
         if self._inner is not None:
             raise self._fault(call, f"{call.function}() cannot stand inside any(), all() or count()")
-        names = [name for name in _names(call.argument) if name.prefix]
+        names = [name for name in names_in(call.argument) if name.prefix]
         if not names:
             raise self._fault(call, f"{call.function}() speaks of finer rows: write {call.function}(gpu.temp_c > 85)")
         first = names[0]
@@ -241,7 +245,7 @@ class Compiler:
 
     def _aggregate(self, call: Call) -> Condition:
         level, condition = self._within(call)
-        fold = _any_of if call.function == "any" else _all_of
+        fold = any_of if call.function == "any" else all_of
 
         def judge(context: Context) -> Truth:
             children = context.rows.children(level)
@@ -263,34 +267,6 @@ class Compiler:
         return count
 
 
-def _first_column(part: Part) -> int:
-    """Return where a part begins."""
-    if isinstance(part, (Arithmetic, Comparison)):
-        return _first_column(part.left)
-    if isinstance(part, Membership):
-        return _first_column(part.value)
-    return _first_column(part.parts[0]) if isinstance(part, Junction) else part.column
-
-
-def _is_text(part: Part) -> bool:
-    return isinstance(part, Literal) and isinstance(part.value, str)
-
-
-def _names(part: Part) -> list[Name]:
-    if isinstance(part, Name):
-        return [part]
-    inner: Sequence[Part] = ()
-    if isinstance(part, (Arithmetic, Comparison)):
-        inner = (part.left, part.right)
-    elif isinstance(part, Junction):
-        inner = part.parts
-    elif isinstance(part, (Negative, Not, Membership)):
-        inner = (part.value,)
-    elif isinstance(part, Call):
-        inner = (part.argument,)
-    return [name for each in inner for name in _names(each)]
-
-
 def _junction(word: str, conditions: Sequence[Condition]) -> Condition:
     def judge(context: Context) -> Truth:
         truth = conditions[0](context)
@@ -301,19 +277,6 @@ def _junction(word: str, conditions: Sequence[Condition]) -> Condition:
         return truth
 
     return judge
-
-
-def _any_of(truth: Truth, children: Children) -> Truth:
-    true = run_sums(truth.true, children.starts) > 0
-    return Truth(true, None if truth.unknown is None else (run_sums(truth.unknown, children.starts) > 0) & ~true)
-
-
-def _all_of(truth: Truth, children: Children) -> Truth:
-    """Nothing can be said of all rows where there are none: an empty node must not pass for an idle one."""
-    false = run_sums(truth.false(), children.starts) > 0
-    empty = np.diff(children.starts) == 0
-    unknown = empty if truth.unknown is None else empty | (run_sums(truth.unknown, children.starts) > 0) & ~false
-    return Truth(~false & ~unknown, unknown if unknown.any() else None)
 
 
 def _matching(pattern: re.Pattern[str], text: TextValues) -> NDArray[np.bool_]:

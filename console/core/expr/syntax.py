@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +94,33 @@ class Junction:
 
 
 Part = Literal | Name | Call | Negative | Arithmetic | Comparison | Membership | Not | Junction
+
+
+def first_column(part: Part) -> int:
+    """Return where a part begins."""
+    if isinstance(part, (Arithmetic, Comparison)):
+        return first_column(part.left)
+    if isinstance(part, Membership):
+        return first_column(part.value)
+    return first_column(part.parts[0]) if isinstance(part, Junction) else part.column
+
+
+def is_text(part: Part) -> bool:
+    """Return whether a part is a text in quotes."""
+    return isinstance(part, Literal) and isinstance(part.value, str)
+
+
+def names_in(part: Part) -> list[Name]:
+    """Return every field that a part names, from left to right."""
+    if isinstance(part, Name):
+        return [part]
+    inner: Sequence[Part] = ()
+    if isinstance(part, (Arithmetic, Comparison)):
+        inner = (part.left, part.right)
+    elif isinstance(part, Junction):
+        inner = part.parts
+    elif isinstance(part, (Negative, Not, Membership)):
+        inner = (part.value,)
+    elif isinstance(part, Call):
+        inner = (part.argument,)
+    return [name for each in inner for name in names_in(each)]
