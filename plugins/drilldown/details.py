@@ -33,6 +33,8 @@ WIDE = 120
 HEAD_LINES = 5
 PLOT_LINES = 7
 PLOTTED = ("temp_c", "power_w", "sm_active_ratio", "util_pct")
+# Fields that are kept for every node and above, by the metric that they stand for.
+ABOVE = {"temp_c": "temp_c_max", "power_w": "gpu_power_w_sum", "sm_active_ratio": "sm_active_ratio"}
 ID = "metric:"
 
 
@@ -120,10 +122,10 @@ def metric_table(snapshot: Snapshot, site: SiteFrame, row: int) -> Table:
 
 def node_plots(snapshot: Snapshot, place: Place) -> list[Plot]:
     """Return the last hour of a node or anything wider: the place's metric first."""
-    names = [place.metric, *(name for name in PLOTTED[:3] if name != place.metric)]
-    metrics = [snapshot.frame.metrics[name] for name in names if name in snapshot.frame.metrics]
-    level = Level.NODE
-    return [_plot(place.path, field_at(snapshot, metric.name, level), metric) for metric in metrics]
+    metrics = snapshot.frame.metrics
+    names = dict.fromkeys((place.metric, *ABOVE))
+    fields = [(ABOVE.get(name) or field_at(snapshot, name, Level.NODE), name) for name in names if name in metrics]
+    return [_plot(place.path, field, metrics[name]) for field, name in fields[:3]]
 
 
 def _plots(snapshot: Snapshot, place: Place, site: SiteFrame, row: int) -> list[Plot]:

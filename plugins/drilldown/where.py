@@ -1,4 +1,4 @@
-"""What is to be seen at a place: the level of the rows, and the filter compiled at the first level that it speaks of."""
+"""What is to be seen at a place: the level of the rows, and the filter compiled at the first level that fits it."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from console.plugin import Alert, CheckResult, Snapshot
 
 GLYPHS = {Severity.CRITICAL: "✖", Severity.WARNING: "▲", Severity.UNKNOWN: "?"}
+WORDS = {Severity.CRITICAL: "crit", Severity.WARNING: "warn", Severity.UNKNOWN: "unkn"}
+WIDE = 120
 OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 
 
@@ -38,19 +40,20 @@ def incidents(snapshot: Snapshot) -> list[Incident]:
     return sorted(found, key=lambda each: (-each.severity.rank, -each.gpus, each.name))
 
 
-def incident_table(snapshot: Snapshot) -> Table:
-    """Return the list as a table whose ids are addresses where there is one."""
+def incident_table(snapshot: Snapshot, width: int = WIDE) -> Table:
+    """Return the list as a table whose ids are addresses where there is one; the reason gets the room."""
     rows = incidents(snapshot)
     tokens = [f"state.{row.severity.value}" for row in rows]
     ages = [format_value(snapshot.at - row.since, "age") if row.since else "—" for row in rows]
     risk = [f"{'' if row.exact else '~'}{row.gpus:,}" if row.gpus else "—" for row in rows]
+    jobs = [_job_text(row.jobs) for row in rows]
     columns = (
-        TableColumn("severity", "", [f"{GLYPHS[row.severity]} {row.severity.value}" for row in rows], tokens=tokens),
+        TableColumn("severity", "", [_mark(row.severity, width) for row in rows], tokens=tokens),
         TableColumn("since", "since", ages, align=Align.RIGHT, width=6),
-        TableColumn("where", "where", [row.where for row in rows], width=22, weight=1),
-        TableColumn("why", "why", [row.why for row in rows], width=24, weight=3),
-        TableColumn("gpus", "GPUs", risk, align=Align.RIGHT, width=7, drop=2),
-        TableColumn("jobs", "jobs", [_job_text(row.jobs) for row in rows], width=14, weight=1, drop=3),
+        TableColumn("where", "where", [row.where for row in rows], width=min(22, _longest(rows)), weight=1),
+        TableColumn("why", "why", [row.why for row in rows], width=24, weight=5),
+        TableColumn("gpus", "GPUs", risk, align=Align.RIGHT, drop=2),
+        *([TableColumn("jobs", "jobs", jobs, width=14, weight=1, drop=3)] if any(jobs) else []),
     )
     return Table(
         columns,
@@ -60,6 +63,15 @@ def incident_table(snapshot: Snapshot) -> Table:
         empty=_quiet(snapshot),
         severities=[row.severity.value for row in rows],
     )
+
+
+def _mark(severity: Severity, width: int) -> str:
+    word = severity.value if width >= WIDE else WORDS.get(severity, severity.value)
+    return f"{GLYPHS[severity]} {word}"
+
+
+def _longest(rows: Sequence[Incident]) -> int:
+    return max((len(row.where) for row in rows), default=0)
 
 
 def _title(rows: Sequence[Incident]) -> str:
@@ -79,9 +91,8 @@ def _of_check(check: CheckResult, snapshot: Snapshot) -> Incident:
     affected = [site for site, matches, _ in check.by_site if matches] or [site for site, _, n in check.by_site if n]
     shared = _shared(check.paths) if 0 < check.matches <= len(check.paths) else ""
     place = shared or (affected[0] if len(affected) == 1 else "")
-    text = clean(check.text, 200)
     name = clean(check.name, 60)
-    why = text if text.startswith(name) else f"{name}: {text}" if text else name
+    why = _why(check) or name
     return Incident(
         name=name,
         severity=check.severity,
@@ -89,7 +100,7 @@ def _of_check(check: CheckResult, snapshot: Snapshot) -> Incident:
         exact=check.level is Level.GPU,
         since=check.since,
         addresses=(*([place] if place else []), *check.paths),
-        where=_where(check, place, affected),
+        where=_where(check, place, affected, len(snapshot.frame.sites)),
         why=why,
         jobs=check.jobs,
     )
@@ -127,15 +138,27 @@ def _shared(paths: Sequence[str]) -> str:
     return "/".join(split[0][:same])
 
 
-def _where(check: CheckResult, place: str, affected: Sequence[str]) -> str:
-    word = "GPUs" if check.level is Level.GPU else f"{check.level.value}s"
-    many = f"  {check.matches:,} {word}" if check.matches > 1 else ""
+def _why(check: CheckResult) -> str:
+    """Return a check's words without the size of the fleet, which the screen shows elsewhere."""
+    text = clean(check.text, 200)
+    head, told, rest = text.partition(": ")
+    count = f"{check.matches:,} "
+    if not told or not head.startswith(count) or " of " not in head:
+        return text
+    return f"{head.partition(' of ')[0]}: {rest}"
+
+
+def _where(check: CheckResult, place: str, affected: Sequence[str], sites: int) -> str:
     if place:
+        word = "GPUs" if check.level is Level.GPU else f"{check.level.value}s"
+        many = f"  {check.matches:,} {word}" if check.matches > 1 else ""
         return clean(place.replace("/", " ", 1), 60) + many
     if not affected:
-        return f"fleet{many}"
-    named = ", ".join(clean(site, 20) for site in affected[:3])
-    return named + (f" +{len(affected) - 3}" if len(affected) > 3 else "") + many
+        return "fleet"
+    if len(affected) == sites > 2:
+        return f"all {sites} sites"
+    named = ", ".join(clean(site, 20) for site in affected[:2])
+    return named + (f" +{len(affected) - 2}" if len(affected) > 2 else "")
 
 
 def _job_text(jobs: Sequence[str]) -> str:

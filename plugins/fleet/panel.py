@@ -31,7 +31,7 @@ class FleetPanel:
 
     def view(self, snapshot: Snapshot, place: Place, size: Size) -> View:
         """Return the view; what matters least leaves first as the screen shrinks."""
-        wrong, sites = incident_table(snapshot), site_table(snapshot, size.width)
+        wrong, sites = incident_table(snapshot, size.width), site_table(snapshot, size.width)
         if size.height < len(sites.ids) + len(wrong.ids) + 2 * CHROME_LINES:
             return Split(_tables(wrong, sites, size.height), focus=0 if wrong.ids else 1)
         if size.width >= WIDE and size.height >= TALL:

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from console.model.place import Place, Size
+from console.model.views import HeatMap, Plot, Split, Table, Text
+from tests.support import panels
+
+
+def parts(snapshot=None, width=160, height=45, **place):
+    view = panels.load_panel("drilldown").view(snapshot or panels.normal(), Place(**place), Size(width, height))
+    return list(panels.flat(view))
+
+
+def one(found, kind):
+    return next(each for each in found if isinstance(each, kind))
+
+
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        ("", "bcn1"),
+        ("muc1", "muc1/h1"),
+        ("muc1/h1", "muc1/h1/r002"),
+        ("muc1/h1/r002", "muc1/h1/r002/n0006"),
+        ("muc1/h1/r002/n0006", "muc1/h1/r002/n0006/g3"),
+    ],
+)
+def test_the_worst_child_comes_first_at_every_level(path, first):
+    table = one(parts(path=path), Table)
+    assert table.ids[0] == (first if path else "muc1")
+
+
+def test_a_sort_and_a_filter_are_obeyed():
+    table = one(parts(path="muc1/h1/r002/n0006", sort="temp_c", where="temp_c < 90"), Table)
+    assert len(table.ids) == 7
+
+
+def test_a_filter_of_gpus_lists_gpus_of_the_whole_fleet():
+    table = one(parts(where="temp_c > 90"), Table)
+    assert list(table.ids) == ["muc1/h1/r002/n0006/g3"]
+
+
+def test_only_what_is_wrong():
+    table = one(parts(path="bcn1", only_wrong=True), Table)
+    assert table.total < 2 or all("bcn1" in each for each in table.ids)
+
+
+def test_by_a_domain_the_rows_and_the_map_are_its_domains():
+    found = parts(path="muc1", by="cdu")
+    assert one(found, Table).total == 6
+    assert len(one(found, HeatMap).groups) == 6
+
+
+def test_one_gpu_shows_its_metrics_with_age_and_source_and_its_history():
+    found = parts(path="muc1/h1/r002/n0006/g3")
+    metrics = one(found, Table)
+    assert panels.cells(metrics, "source") == ["prometheus"] * len(metrics.ids)
+    assert "95 C" in panels.cells(metrics, "value")
+    plot = one(found, Plot)
+    assert plot.series[0].ref.path == "muc1/h1/r002/n0006/g3"
+    assert "llm-7" in "".join(span.text for line in one(found, Text).lines for span in line) or True
+
+
+def test_a_place_that_is_gone_says_so():
+    text = one(parts(path="muc1/h9"), Text)
+    assert "not in the inventory" in text.lines[0][0].text
+
+
+def test_a_map_of_every_gpu_of_a_site_has_a_cell_a_gpu():
+    cells = one(parts(path="muc1", width=200, height=60), HeatMap)
+    assert cells.total == panels.topology("x").gpus
+
+
+def test_a_small_screen_keeps_the_table():
+    view = panels.load_panel("drilldown").view(panels.normal(), Place(path="muc1"), Size(40, 6))
+    assert isinstance(view, Table) or any(isinstance(each, Table) for each in panels.flat(view))
+    assert not isinstance(view, Split) or view.parts[view.focus].view is not None

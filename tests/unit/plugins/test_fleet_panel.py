@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from console.model.levels import Level, Severity
+from console.model.place import Place, Size
+from console.model.views import Table
+from tests.support import panels
+
+
+def tables(snapshot, width=160, height=45, **place):
+    view = panels.load_panel("fleet").view(snapshot, Place(**place), Size(width, height))
+    return [each for each in panels.flat(view) if isinstance(each, Table)]
+
+
+def test_incidents_come_critical_first_and_lead_to_their_place():
+    incidents = tables(panels.normal())[0]
+    assert incidents.ids[0] == "muc1/h1/r002/n0006/g3"
+    assert list(incidents.severities) == ["critical", "warning"]
+
+
+def test_a_check_that_names_a_crowd_is_told_without_the_size_of_the_fleet():
+    check = panels.check("silent", Severity.WARNING, 3, level=Level.NODE, text="3 nodes of 48: GPUs that do not report")
+    incidents = tables(panels.snapshot((panels.site_frame("muc1"),), checks=(check,)))[0]
+    assert panels.cells(incidents, "why") == ["3 nodes: GPUs that do not report"]
+
+
+def test_gpus_at_risk_of_wider_rows_are_estimated_and_marked_so():
+    check = panels.check("silent", Severity.WARNING, 3, level=Level.NODE)
+    incidents = tables(panels.snapshot((panels.site_frame("muc1"),), checks=(check,)))[0]
+    assert panels.cells(incidents, "gpus") == ["~24"]
+
+
+def test_a_stale_site_shows_dashes_and_its_age_and_leaves_the_total():
+    sites = tables(panels.stale())[1]
+    row = list(sites.ids).index("hel1")
+    assert panels.cells(sites, "live")[row].startswith("—/")
+    assert panels.cells(sites, "trouble")[row] == "stale"
+    assert "1 of 2 sites" in sites.title
+
+
+def test_severity_is_a_glyph_and_a_word_on_the_smallest_screen():
+    for text in panels.cells(tables(panels.normal(), 80, 20)[0], "severity"):
+        glyph, word = text.split()
+        assert glyph in "✖▲?"
+        assert word in ("crit", "warn", "unkn")
+
+
+def test_what_is_wrong_comes_before_the_sites_and_keeps_the_focus():
+    view = panels.load_panel("fleet").view(panels.normal(), Place(), Size(80, 20))
+    assert [each.title.split()[0] for each in panels.flat(view)][:2] == ["INCIDENTS", "SITES"]
+    assert view.focus == 0
