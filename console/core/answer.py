@@ -61,10 +61,10 @@ class Rows:
         return len(self.ids)
 
     def to_dicts(self, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield rows as JSON-safe dicts: `id` first, missing is None, six significant digits, counts as int."""
+        """Yield rows as JSON-safe dicts, always with their `id`: missing is None, six significant digits, counts as int."""
         last = len(self.ids) if stop is None else min(stop, len(self.ids))
-        names = ["id", *(name for name in self.columns if name != "id")]
-        columns = [self.ids[start:last], *(self._plain(name, start, last) for name in names[1:])]
+        names = list(self.columns) if "id" in self.columns else ["id", *self.columns]
+        columns = [self.ids[start:last] if name == "id" else self._plain(name, start, last) for name in names]
         for row in zip(*columns, strict=True):
             yield dict(zip(names, row, strict=True))
 
