@@ -61,7 +61,7 @@ class Rows:
         return len(self.ids)
 
     def to_dicts(self, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield rows as JSON-safe dicts, always with their `id`: missing is None, six significant digits, counts as int."""
+        """Yield rows as JSON-safe dicts, always with `id`: missing is None, six significant digits, counts as int."""
         last = len(self.ids) if stop is None else min(stop, len(self.ids))
         names = list(self.columns) if "id" in self.columns else ["id", *self.columns]
         columns = [self.ids[start:last] if name == "id" else self._plain(name, start, last) for name in names]
