@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEMO_GPUS = 400_000
 EMULATOR_CADENCE_S = 1.0
+BUILT_IN = "built in"
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _demo_fleet(demo: Demo, opening: _Opening) -> Fleet:
     for name in _choose(list(world.site_names), opening.sites):
         source = open_emulator(world, name)
         sources[name, "emulator"] = source
-        setup = SourceSetup("emulator", "emulator", "built in", source, cadence_s=EMULATOR_CADENCE_S)
+        setup = SourceSetup("emulator", "emulator", BUILT_IN, source, cadence_s=EMULATOR_CADENCE_S)
         setups.append(SiteSetup(name, environment="lab", sources=(setup,)))
     return _join(f"demo:{demo.gpus}", "lab", setups, sources, opening)
 
@@ -192,7 +193,7 @@ def _site_setup(
             SourceSetup(
                 source_config.name,
                 source_config.kind,
-                source_config.url,
+                source_config.url or BUILT_IN,
                 source,
                 cadence_s=source_config.cadence_s,
                 stale_after_s=source_config.stale_after_s,
@@ -203,7 +204,14 @@ def _site_setup(
         )
     topology, layout = _declared(site, config)
     environment = site.environment or config.environment
-    return SiteSetup(site.name, topology=topology, layout=layout, environment=environment, sources=tuple(setups))
+    return SiteSetup(
+        site.name,
+        topology=topology,
+        layout=layout,
+        environment=environment,
+        sources=tuple(setups),
+        expected_gpus=site.expect.gpus,
+    )
 
 
 def _declared(site: SiteConfig, config: FleetConfig) -> tuple[Any, Any]:

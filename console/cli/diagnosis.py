@@ -42,6 +42,7 @@ def diagnose(fleet: Fleet, snapshot: Snapshot) -> list[Finding]:
         *_terminal(),
         *(finding for source in snapshot.sources for finding in _source(source, snapshot)),
         *(_site(site, snapshot) for site in snapshot.frame.sites),
+        *(Finding("notice", "warning", notice) for notice in snapshot.notices),
     ]
 
 

@@ -50,18 +50,24 @@ class SitePlan:
 
 @dataclass(frozen=True)
 class FleetPlan:
-    """What to emulate; raises ValueError for what cannot be. A fleet never has more sites than GPUs."""
+    """What to emulate; raises ValueError for what cannot be. A fleet never has more sites than GPUs.
+
+    `name` is the name of a fleet's only site; left out, sites are named after cities.
+    """
 
     gpus: int = 400_000
     sites: int = 4
     seed: int = 1
     scenario: str = "default"
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.gpus <= MOST_GPUS:
             raise ValueError(f"gpus must be 1 to {MOST_GPUS:,}, not {self.gpus:,}")
         if not 1 <= self.sites <= MOST_SITES:
             raise ValueError(f"sites must be 1 to {MOST_SITES:,}, not {self.sites:,}")
+        if self.name and self.sites != 1:
+            raise ValueError(f"only one site can be named, not {self.sites:,}")
         if self.seed < 0:
             raise ValueError(f"seed must be 0 or more, not {self.seed}")
         if self.scenario not in SCENARIOS:
@@ -86,7 +92,8 @@ class FleetPlan:
     def site_plans(self) -> tuple[SitePlan, ...]:
         """Return every site; their GPUs sum to `gpus`."""
         count = min(self.sites, self.gpus)
-        return tuple(_site_plan(index, share) for index, share in enumerate(_split(self.gpus, count)))
+        plans = tuple(_site_plan(index, share) for index, share in enumerate(_split(self.gpus, count)))
+        return (replace(plans[0], name=self.name),) if self.name else plans
 
 
 def _split(total: int, parts: int) -> list[int]:

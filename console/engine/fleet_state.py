@@ -112,9 +112,20 @@ class FleetState:
             findings=self._detectors.findings,
             checks=self._checks,
             sources=tuple(record.status(frame.at) for record in self._records),
-            notices=(*self._faults.values(), *self._detectors.complaints, *extra_notices),
+            notices=(*self._unexpected(frame), *self._faults.values(), *self._detectors.complaints, *extra_notices),
             loading=not has_data and not all(record.spoke for record in self._records),
         )
+
+    def _unexpected(self, frame: Frame) -> Iterator[str]:
+        """Yield what is to be said of sites that know of fewer GPUs than they should have."""
+        for setup in self._config.sites:
+            site = frame.site(setup.name)
+            if site is not None and site.data_at and site.topology.gpus < setup.expected_gpus:
+                yield _missing_gpus(setup.name, site.topology.gpus, setup.expected_gpus)
+
+
+def _missing_gpus(name: str, known: int, expected: int) -> str:
+    return f"{name}: {known:,} GPUs are known, {expected:,} are expected; add the others to its inventory"
 
 
 def _merger(site: SiteSetup, config: SessionConfig) -> SiteMerger:

@@ -40,13 +40,17 @@ class SourceSetup:
 
 @dataclass(frozen=True, eq=False)
 class SiteSetup:
-    """One site: its declared topology if there is one, rules for names, and its sources."""
+    """One site: its declared topology if there is one, rules for names, and its sources.
+
+    `expected_gpus` is what the site says it has, 0 if it says nothing.
+    """
 
     name: str
     topology: SiteTopology | None = None
     layout: Layout | None = None
     environment: str = ""
     sources: tuple[SourceSetup, ...] = ()
+    expected_gpus: int = 0
 
 
 @dataclass(frozen=True, eq=False)

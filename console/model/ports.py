@@ -58,7 +58,10 @@ DetectorState = Mapping[str, NDArray[np.generic]]
 class Detector(Protocol):
     """Looks at frames for faults; gets the state columns it declared, by site, and may write them."""
 
-    state_columns: tuple[StateColumn, ...]
+    @property
+    def state_columns(self) -> tuple[StateColumn, ...]:
+        """The columns of memory that it wants; a class attribute will do."""
+        ...
 
     def update(self, frame: Frame, state: Mapping[str, DetectorState]) -> tuple[Finding, ...]:
         """Return what is wrong now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from typing import TYPE_CHECKING
 
 from console.model.builtin_metrics import BUILTIN
@@ -12,11 +13,14 @@ from console.model.reading import ColumnPart, EventsPart, InOrder, JobsPart, Par
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from console.config.values import SiteConfig, SourceConfig
     from console.emulator.state import SiteState
     from console.emulator.world import World
     from console.model.events import Event
+    from console.model.metrics import MetricTable
 
 CADENCE_S = 1.0
+DEFAULT_GPUS = 1_000
 # Lets the compute thread go on with something else between two slices of the world's step.
 _BREATH = EventsPart(())
 
@@ -76,3 +80,26 @@ def open_emulator(world: World, site: str, clock: Callable[[], float] = time.tim
     if site not in world.site_names:
         raise KeyError(site)
     return EmulatorSource(world, site, clock)
+
+
+def open(site: SiteConfig, source: SourceConfig, metrics: MetricTable) -> EmulatorSource:
+    """Return the source of an emulated site that a fleet file names; raises ConfigErrors for options that cannot be.
+
+    Without a `seed` it is the site's name, so that two such sites of a fleet differ.
+    """
+    from console.emulator.fleet import FleetPlan
+    from console.emulator.world import World
+    from console.model.errors import ConfigError, ConfigErrors
+
+    options = source.options
+    try:
+        plan = FleetPlan(
+            gpus=int(options.get("gpus") or site.expect.gpus or DEFAULT_GPUS),
+            sites=1,
+            seed=int(options.get("seed") or zlib.crc32(site.name.encode())),
+            scenario=str(options.get("scenario") or "default"),
+            name=site.name,
+        )
+    except ValueError as error:
+        raise ConfigErrors([ConfigError(f"site {site.name}", source.line, source.name, str(error))]) from error
+    return open_emulator(World(plan, time.time()), site.name)

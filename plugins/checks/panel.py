@@ -9,7 +9,7 @@ from console.plugin import Align, Level, Part, Severity, Span, Split, Table, Tab
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from console.plugin import CheckResult, Place, Size, Snapshot, View
+    from console.plugin import CheckResult, Line, Place, Size, Snapshot, View
 
 GLYPHS = {
     Severity.OK: "✓",
@@ -152,7 +152,7 @@ def _by_site(check: CheckResult, snapshot: Snapshot) -> Table:
 
 
 def _words(check: CheckResult, snapshot: Snapshot) -> Text:
-    lines = [
+    lines: list[Line] = [
         (Span(f"{GLYPHS[check.severity]} {check.severity.value}", f"state.{check.severity.value}"),),
         (Span(clean(check.text, 300)),),
         (Span(f"{check.matches:,} of {_rows(check)} match, {check.unknown:,} could not be judged", "text.dim"),),

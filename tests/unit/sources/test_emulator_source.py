@@ -119,3 +119,29 @@ async def test_world_moves_in_slices_between_empty_parts():
 def _pairs(decoded):
     columns = [part for part in decoded if isinstance(part, ColumnPart)]
     return [(a, b) for i, a in enumerate(columns) for b in columns[i + 1 :]]
+
+
+def test_a_fleet_file_s_emulated_site_bears_its_own_name_and_its_own_gpus():
+    from console.config.values import SiteConfig, SourceConfig
+    from console.model.builtin_metrics import BUILTIN
+    from console.sources.emulator import open as open_named
+
+    topologies = []
+    for name in ("lab", "annex"):
+        source = open_named(SiteConfig(name), SourceConfig("emulator", options={"gpus": 24}), BUILTIN)
+        topologies.append(source._world.topology(name))
+    assert [topology.site for topology in topologies] == ["lab", "annex"]
+    assert [topology.gpus for topology in topologies] == [24, 24]
+    assert not set(topologies[0].uuid_high.tolist()) & set(topologies[1].uuid_high.tolist())
+
+
+def test_a_scenario_that_does_not_exist_is_said_with_the_ones_that_do():
+    import pytest
+
+    from console.config.values import SiteConfig, SourceConfig
+    from console.model.builtin_metrics import BUILTIN
+    from console.model.errors import ConfigErrors
+    from console.sources.emulator import open as open_named
+
+    with pytest.raises(ConfigErrors, match="no scenario named 'x'; there are: default"):
+        open_named(SiteConfig("lab"), SourceConfig("emulator", options={"scenario": "x"}), BUILTIN)
