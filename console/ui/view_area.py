@@ -11,7 +11,9 @@ from textual.widget import Widget
 
 from console.model.views import Table, Text, Tree
 from console.present.verify import drawable
+from console.ui import narrow_updates
 from console.ui.draw.canvas import Canvas
+from console.ui.draw.changes import changed_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +54,7 @@ class ViewArea(Widget, can_focus=True):
 
     def __init__(self, palette: Palette, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        narrow_updates.install()
         self._palette = palette
         self._marks: frozenset[str] = frozenset()
         self._canvas = Canvas(EMPTY, 0, 0)
@@ -222,9 +225,10 @@ class ViewArea(Widget, can_focus=True):
             if not 0 <= y < canvas.height:
                 continue
             segments = canvas.line(y, self._palette, self._marks, self._focus)
-            if strips[y]._segments != segments:
+            before = strips[y]._segments
+            if before != segments:
                 strips[y] = Strip(segments, canvas.width)
-                self.refresh(Region(0, y, canvas.width, 1))
+                self.refresh(*(Region(x, y, cells, 1) for x, cells in changed_spans(before, segments, canvas.width)))
 
     def _forget(self) -> None:
         self._strips = []
