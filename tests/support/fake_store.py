@@ -71,7 +71,7 @@ class FakeStore:
         if path == "/api/v1/query":
             return self._query(query["query"][0])
         if path == "/api/v1/label/__name__/values":
-            names = {row.labels["__name__"] for row in [*self.rows, *self.wide]}
+            names = {row.labels["__name__"] for row in [*self.rows, *self.wide] if "__name__" in row.labels}
             return self._good(sorted(names))
         if path == "/api/v1/labels":
             return self._good(sorted({name for row in self._chosen(match) for name in row.labels}))

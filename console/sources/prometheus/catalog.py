@@ -32,13 +32,14 @@ DEFAULT_INTERVAL_S = 15.0
 class Catalog:
     """What is there to read. `series` maps a metric's name to its series' names, the preferred one first.
 
-    `gpus` is how many series the anchor has, `interval_s` the scrape interval (0: not known).
+    `one` selects one series of the anchor, `gpus` is how many it has, `interval_s` the scrape interval (0: not known).
     """
 
     series: Mapping[str, tuple[str, ...]]
     absent: tuple[str, ...]
     spelling: Spelling
     anchor: str
+    one: str
     gpus: int
     interval_s: float
     rules: bool
@@ -70,13 +71,15 @@ async def discover(api: Api, metrics: MetricTable, labels: LabelNames, match: st
     spelling = choose_spelling([row.metric for row in samples], labels, await _label_names(api, anchor, samples))
     if samples and not spelling.joins:
         raise who.bad("the series carry neither a UUID nor node and index", "set `labels` to this site's spelling")
+    one = _one_series(anchor, samples, spelling, match)
     return Catalog(
         series=series,
         absent=tuple(m.name for m in metrics.at("gpu") if m.dcgm and m.name not in series),
         spelling=spelling,
         anchor=anchor,
         gpus=int(counted[0].value[1]) if counted else 0,
-        interval_s=await _interval_s(api, anchor, samples, spelling, match, who),
+        one=one,
+        interval_s=await ask_interval_s(api, one, who),
         rules=any(name.startswith(f"{PREFIX}:") for name in names),
         mig_active=MIG_ACTIVE in names,
     )
@@ -94,17 +97,16 @@ async def _label_names(api: Api, anchor: str, samples: list[LabelledRow]) -> fro
         return frozenset(name for row in samples for name in row.metric)
 
 
-async def _interval_s(
-    api: Api, anchor: str, samples: list[LabelledRow], spelling: Spelling, match: str, who: Who
-) -> float:
-    """Return the spacing of one series' raw samples."""
+def _one_series(anchor: str, samples: list[LabelledRow], spelling: Spelling, match: str) -> str:
     label = (spelling.uuid or spelling.node or ("",))[0]
     value = samples[0].metric.get(label, "") if samples else ""
-    if not value:
-        return 0.0
-    one = selector(f"__name__={quote(anchor)}", f"{label}={quote(value)}", match)
+    return selector(f"__name__={quote(anchor)}", f"{label}={quote(value)}", match) if value else ""
+
+
+async def ask_interval_s(api: Api, one: str, who: Who) -> float:
+    """Return the spacing of one series' raw samples (`one` selects it), 0.0 while there are not two."""
     gaps: list[float] = []
-    for row in await _rows(api, f"{one}[10m]", who):
+    for row in await _rows(api, f"{one}[10m]", who) if one else []:
         times = [at for at, _ in row.values]
         gaps += [b - a for a, b in pairwise(times) if b > a]
     return interval_of(gaps)

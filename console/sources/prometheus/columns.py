@@ -99,11 +99,19 @@ class Columns:
         for content in contents:
             yield from self._rows(decoder, answer, content, found, name)
         rows = found.get(name, Rows())
-        rows = _without(rows, covered) if covered else rows
+        rows = self._named(_without(rows, covered) if covered else rows)
         order = yield from _breathing(self._book.place(rows))
         if order is not None:
             return rows, order
         return (yield from self._placed(answer, name, contents, covered, lean=False))
+
+    def _named(self, rows: Rows) -> Rows:
+        """Return the rows that say which GPU they are about; others are counted, and join nothing."""
+        if not rows.nodes or all(rows.uuids):
+            return rows
+        keep = [i for i, (uuid, node) in enumerate(zip(rows.uuids, rows.nodes, strict=True)) if uuid or node]
+        self.findings.unnamed = max(self.findings.unnamed, len(rows) - len(keep))
+        return _kept(rows, keep)
 
     def _rows(
         self, decoder: RowDecoder, answer: Answer, content: bytes, found: dict[str, Rows], only: str
@@ -121,8 +129,9 @@ class Columns:
         self.findings.warnings += warnings
 
     def _several(self, answer: Answer, found: dict[str, Rows]) -> Iterator[Part]:
-        for name, rows in found.items():
+        for name in found:
             metric = self._metrics.of_dcgm(name)
+            rows = self._named(found[name])
             order = (yield from _breathing(self._book.place(rows))) if metric is not None else None
             if metric is not None and order is not None:
                 yield from self._column(answer, metric, rows, order, metric.scale, full=False)
@@ -179,8 +188,10 @@ def _breathing(steps: Generator[None, None, T]) -> Generator[Part, None, T]:
 
 
 def _without(rows: Rows, uuids: set[str]) -> Rows:
-    keep = [i for i, uuid in enumerate(rows.uuids) if uuid and uuid not in uuids]
+    return _kept(rows, [i for i, uuid in enumerate(rows.uuids) if uuid and uuid not in uuids])
 
+
+def _kept(rows: Rows, keep: list[int]) -> Rows:
     def chosen(column: list[str]) -> list[str]:
         return [column[i] for i in keep]
 

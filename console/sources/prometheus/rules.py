@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 PREFIX = "gigadeck"
 PARTS = ("sum", "max", "count", "oldest")
-INTERVAL = "30s"
 GROUP_LABELS = ("site", "hall")
 # A counter's or a code's sum says something; a code's or a mask's does not.
 NOT_SUMMED = (Kind.CODE, Kind.BITMASK)
@@ -39,7 +38,6 @@ def recording_rules(metrics: MetricTable, by: Sequence[str] = GROUP_LABELS, uuid
         "# Rows that repeat a GPU (MIG instances, replicas) count once; sentinels are left out.",
         "groups:",
         f"- name: {PREFIX}",
-        f"  interval: {INTERVAL}",
         "  rules:",
     ]
     for metric in metrics.at("gpu"):

@@ -12,7 +12,7 @@ from console.model.errors import BadPayload, NotOffered, SourceError
 from console.model.reading import Part, Reading
 from console.sources.prometheus.answers import Shape, Who, labelled_rows, peek_warnings
 from console.sources.prometheus.api import Api
-from console.sources.prometheus.catalog import Catalog, discover, interval_of
+from console.sources.prometheus.catalog import Catalog, ask_interval_s, discover, interval_of
 from console.sources.prometheus.columns import Answer, Columns, Findings
 from console.sources.prometheus.labels import literal, quote, selector
 from console.sources.prometheus.own import OwnDecoder, OwnQuery, own_queries
@@ -116,8 +116,12 @@ class PrometheusSource:
             if not self._fits(catalog):
                 self._columns = Columns(self._metrics, catalog.spelling, self._who)
             self._catalog, self._found_at = catalog, now
-            self._interval_s = catalog.interval_s or self._interval_s
             self._sweep.adopt(catalog)
+        elif not self._catalog.interval_s:
+            interval_s = await ask_interval_s(self._api, self._catalog.one, self._who)
+            self._catalog = replace(self._catalog, interval_s=interval_s)
+            self._sweep.adopt(self._catalog)
+        self._interval_s = self._catalog.interval_s or self._interval_s
         return self._catalog
 
     def _fits(self, catalog: Catalog) -> bool:
@@ -247,6 +251,8 @@ def _said(columns: Columns) -> list[str]:
     said = list(findings.warnings)
     if findings.ahead:
         said.append(f"{findings.ahead:,} samples are ahead of the store's clock (an exporter's clock?): not counted")
+    if findings.unnamed:
+        said.append(f"{findings.unnamed:,} rows carry neither a UUID nor a node: set `labels` to this site's spelling")
     if columns.frozen.text:
         said.append(columns.frozen.text)
     return said

@@ -44,9 +44,10 @@ class Sweep:
         self.warnings: tuple[str, ...] = ()
 
     def adopt(self, catalog: Catalog) -> None:
-        """Sweep what a new catalogue names."""
+        """Sweep what a new catalogue names; a sweep that is under way goes on if the series are the same."""
+        if self._catalog is None or self._catalog.series != catalog.series or self._catalog.gpus != catalog.gpus:
+            self._pending = []
         self._catalog = catalog
-        self._pending = []
 
     @property
     def way(self) -> str:
