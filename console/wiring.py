@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from console.config.settings import Settings
     from console.config.themes import Theme
@@ -158,21 +159,26 @@ def _configured_fleet(path: Path, opening: _Opening) -> Fleet:
     config = load_fleet(path)
     names = _choose([site.name for site in config.sites], opening.sites)
     metrics = BUILTIN.with_own(config.metrics)
-    compile_checks(config, metrics)
     sources: dict[tuple[str, str], Source] = {}
     setups = [_site_setup(site, config, metrics, sources) for site in config.sites if site.name in names]
+    kinds = {kind for setup in setups if setup.topology for kind in setup.topology.domains}
+    compile_checks(config, metrics, kinds)
     return _join(config.fleet, config.environment, setups, sources, opening, config=config)
 
 
-def compile_checks(config: FleetConfig, metrics: MetricTable) -> None:
-    """Raise ConfigErrors with file and line for every check whose expression does not compile."""
+def compile_checks(config: FleetConfig, metrics: MetricTable, kinds: AbstractSet[str] = frozenset()) -> None:
+    """Raise ConfigErrors with file and line for every check whose expression does not compile.
+
+    `kinds` are the kinds of domains that inventories declare, beside the usual ones.
+    """
     from console.core.expr import compile_expression
+    from console.core.registry import WELL_KNOWN_DOMAINS
     from console.model.errors import ConfigError, ConfigErrors, ExpressionError
 
     errors: list[ConfigError] = []
     for check in config.checks:
         try:
-            compile_expression(check.where, metrics, check.level)
+            compile_expression(check.where, metrics, check.level, sorted(kinds | set(WELL_KNOWN_DOMAINS)))
         except ExpressionError as error:
             errors.append(ConfigError(check.file, check.line, f"checks.{check.name}.where", str(error)))
     if errors:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from console.core.expr import Expression, compile_expression
 from console.core.query import Rows, select
 from console.model.columns import Column
-from console.model.errors import ConsoleError, ExpressionError, NoDataError, PluginError, TargetError
+from console.model.errors import ConsoleError, ExpressionError, NoDataError, PluginError, TargetError, UsageError
 from console.model.events import Alert, AlertState, CheckResult, Event, Finding
 from console.model.jobs import Job, Jobs, JobState
 from console.model.levels import LEVELS, SITE_LEVELS, Level, Severity
@@ -101,6 +101,7 @@ __all__ = [
     "Tree",
     "TreeNode",
     "Unjoined",
+    "UsageError",
     "View",
     "clean",
     "compile_expression",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.plugin import Level, Part, Size, Span, Split, Text, clean, heat_map
+from console.plugin import Level, Part, Size, Span, Split, Text, UsageError, clean, heat_map
 
 from .details import gpu_view, node_head, node_plots
 from .listing import listing
@@ -35,7 +35,10 @@ class DrilldownPanel:
         shown = scope(snapshot, place, level)
         if shown.fault is not None:
             return _fault(shown.fault)
-        table = listing(snapshot, place, shown)
+        try:
+            table = listing(snapshot, place, shown)
+        except UsageError as error:
+            return _unanswered(error)
         above = _above(snapshot, place, site, level)
         height = size.height - sum(part.fixed for part in above)
         if size.width >= WIDE:
@@ -91,6 +94,14 @@ def _fault(fault: ExpressionError) -> Text:
         (Span("/ changes it, Esc takes it away", "text.dim"),),
     )
     return Text(lines, title="FILTER")
+
+
+def _unanswered(error: UsageError) -> Text:
+    lines = (
+        (Span(clean(str(error), 300), "state.warning"),),
+        (Span("s sorts by another field, b groups by another domain, Esc goes back", "text.dim"),),
+    )
+    return Text(lines)
 
 
 def _gone(snapshot: Snapshot, place: Place) -> Text:

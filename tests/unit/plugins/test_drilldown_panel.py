@@ -67,6 +67,12 @@ def test_a_place_that_is_gone_says_so():
     assert "not in the inventory" in text.lines[0][0].text
 
 
+@pytest.mark.parametrize("place", [{"by": "nonsense"}, {"sort": "nonsense"}])
+def test_what_cannot_be_answered_is_said_in_its_place(place):
+    words = "".join(span.text for line in one(parts(path="muc1", **place), Text).lines for span in line)
+    assert "nonsense" in words
+
+
 def test_a_map_of_every_gpu_of_a_site_has_a_cell_a_gpu():
     cells = one(parts(path="muc1", width=200, height=60), HeatMap)
     assert cells.total == panels.topology("x").gpus
