@@ -18,7 +18,7 @@ from console.ui.palette import Palette
 from console.ui.theme_bridge import color_depth, plain_theme, textual_theme, variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from textual.binding import BindingType
     from textual.driver import Driver
@@ -32,20 +32,13 @@ HEARTBEAT_S = 0.25
 log = logging.getLogger("console.ui")
 
 
-def _everything() -> type[Any]:
-    from console.ui.palette_provider import Everything
-
-    return Everything
-
-
 class ConsoleApp(App[None], inherit_bindings=False):
     """The console on a screen; `failure` is the fault that ended it, if one did."""
 
     CSS_PATH = "console.tcss"
     TITLE = "gigadeck"
     BINDINGS: ClassVar[list[BindingType]] = []
-    COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {_everything}
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, setup: AppSetup) -> None:
         # Before the base class: it takes NO_COLOR out of the environment.

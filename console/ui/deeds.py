@@ -146,7 +146,8 @@ class Deeds:
         known = snapshot.frame.metrics
         present = {name for site in snapshot.frame.sites for name in (*site.columns, *site.rollups)}
         names = [metric.name for metric in known.values() if metric.name in present] or list(known)
-        choices = [(name, f"{known[name].title}, {known[name].unit}, of a {known[name].level}") for name in names]
+        found = (known[name] for name in names)
+        choices = [(each.name, f"{each.title}, {each.unit}, of a {_word(each.level)}") for each in found]
         here = self._stage.trail.here
         self._stage.choose(
             "metric", choices, here.place.metric, lambda name: self._stage.look(here.at(metric=name, sort=""))
@@ -202,6 +203,10 @@ class Deeds:
         site = self._stage.trail.here.place.path.partition("/")[0]
         self._stage.setup.session.refresh(site)
         self._stage.tell(f"reading the sources of {site or 'every site'} now")
+
+
+def _word(level: str) -> str:
+    return "GPU" if level == "gpu" else level
 
 
 def _or_none(take: Callable[[str], None]) -> Callable[[str], None]:

@@ -40,6 +40,8 @@ class FilterMode:
             told = "  ".join(words) or "Enter filters; what is missing or stale never matches"
             return (Span(" " * column), Span(told, "text.dim"))
         at = column + max(0, fault.column - 1)
+        if at > len(fault.message):
+            return (Span(" " * (at - len(fault.message) - 1)), Span(f"{fault.message} ^", "state.warning"))
         listed = f"   {'  '.join(words)}" if words else ""
         return (Span(" " * at), Span(f"^ {fault.message}", "state.warning"), Span(listed, "text.dim"))
 

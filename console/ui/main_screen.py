@@ -24,6 +24,7 @@ from console.ui.help import help_lines
 from console.ui.keys import spelling
 from console.ui.line_bar import LineBar
 from console.ui.orders import Orders
+from console.ui.palette_provider import entries
 from console.ui.prompt import Prompt
 from console.ui.raw import record_of
 from console.ui.saved_views import SavedViews
@@ -263,7 +264,13 @@ class MainScreen(Viewing):
 
     def open_palette(self) -> None:
         """Open the palette of everything that can be done."""
-        self.app.action_command_palette()
+        found = {entry.name: entry for entry in entries(self.keys, self.setup.panels, self._host.theme_names)}
+
+        def take(name: str) -> None:
+            entry = found[name]
+            self.do(entry.action_id) if entry.action_id else self.order(entry.line)
+
+        self.choose("everything that can be done", [(name, each.about) for name, each in found.items()], "", take)
 
     def suspend(self) -> None:
         """Go back to the shell for a while."""

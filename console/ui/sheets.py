@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.ui.palette import Palette
 
 MOVES = {"up": -1, "down": 1}
+CHOOSER_LINES = 6  # border, title, search, headings, keys
 PAGES = {"pageup": -1, "pagedown": 1}
 
 
@@ -40,7 +41,7 @@ class Sheet(ModalScreen[str]):
     BINDINGS: ClassVar[list[BindingType]] = []
     DEFAULT_CSS = """
     Sheet { align: center middle; background: transparent; }
-    Sheet > Vertical { width: 100%; height: 100%; max-width: 110; max-height: 40; border: round $edge; }
+    Sheet > Vertical { width: 100%; height: 100%; max-width: 110; max-height: 100%; border: round $edge; }
     Sheet SearchInput { height: 1; border: none; padding: 0 1; background: transparent; }
     Sheet SearchInput:focus { border: none; background: transparent; background-tint: transparent; }
     Sheet ViewArea { height: 1fr; }
@@ -201,6 +202,11 @@ class Chooser(Sheet):
         self._choices = tuple(choices)
         self._present = present
 
+    def on_mount(self) -> None:
+        """Take no more lines than the choices need."""
+        super().on_mount()
+        self.query_one(Vertical).styles.height = len(self._choices) + CHOOSER_LINES
+
     def keys_line(self) -> Line:
         """Return the keys that work here."""
         return (Span(" ⏎", "key"), Span(" choose  ", "key.label"), *super().keys_line())
@@ -220,7 +226,7 @@ class Chooser(Sheet):
 
 def _choice_table(choices: Sequence[tuple[str, str]]) -> View:
     columns = (
-        TableColumn("value", "", [value for value, _ in choices], width=24),
-        TableColumn("about", "", [text for _, text in choices], weight=1),
+        TableColumn("value", "name", [value for value, _ in choices], width=24),
+        TableColumn("about", "what it is", [text for _, text in choices], weight=1),
     )
     return Table(columns, ids=[value for value, _ in choices], empty="nothing fits", total=len(choices))

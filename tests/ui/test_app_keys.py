@@ -249,8 +249,7 @@ async def test_help_is_searchable_and_made_from_the_key_map():
 async def test_the_palette_finds_what_can_be_done():
     async with driven() as console:
         await console.press("ctrl+p")
-        await console.write("checks")
-        await console.app.workers.wait_for_complete()
+        await console.write("panel checks")
         await console.press("enter")
         assert console.panel == "checks"
 
