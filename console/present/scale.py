@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 LEVELS = 10
 MISSING_LEVEL = 255
 # A value leaves its level only when it is this part of a level beyond it.
-MARGIN = 0.3
+MARGIN = 0.5
 LEAST_SPAN = 1e-12
 
 

@@ -22,7 +22,7 @@ def test_a_scale_without_a_span_does_not_fail() -> None:
 def test_noise_at_an_edge_keeps_the_level_and_a_clear_change_does_not() -> None:
     before = heat_levels([29.0], 0, 100)
     assert heat_levels([31.0], 0, 100, before).tolist() == [2]
-    assert heat_levels([34.0], 0, 100, before).tolist() == [3]
+    assert heat_levels([36.0], 0, 100, before).tolist() == [3]
     assert heat_levels([np.nan], 0, 100, before).tolist() == [255]
 
 
