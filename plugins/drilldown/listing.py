@@ -31,8 +31,8 @@ class Number:
 
 
 ABOVE = (
-    Number("sm_active_ratio", "SM act", "ratio_pct", 3, (0, 1)),
-    Number("util_pct", "util", "pct", 4, (0, 100)),
+    Number("sm_active_ratio", "SM act", "ratio_pct", 3),
+    Number("util_pct", "util", "pct", 4),
     Number("temp_c_max", "temp max", "temp", 0, (25, 90)),
     Number("temp_c_avg", "avg", "temp", 6, (25, 90)),
     Number("gpu_power_w_sum", "power", "power", 2),
@@ -46,8 +46,8 @@ ABOVE = (
 GPU = (
     Number("temp_c", "temp", "temp", 0, (25, 90)),
     Number("mem_temp_c", "mem", "temp", 4, (30, 95)),
-    Number("sm_active_ratio", "SM act", "ratio_pct", 2, (0, 1)),
-    Number("util_pct", "util", "pct", 3, (0, 100)),
+    Number("sm_active_ratio", "SM act", "ratio_pct", 2),
+    Number("util_pct", "util", "pct", 3),
     Number("power_w", "power", "power", 0),
     Number("sm_clock_mhz", "clock", "mhz", 5),
     Number("mem_used_bytes", "memory", "bytes", 6),

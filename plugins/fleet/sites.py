@@ -35,8 +35,8 @@ class Column:
 
 
 NUMBERS = (
-    Column("sm_active_ratio", "SM act", "ratio_pct", heat=(0, 1)),
-    Column("util_pct", "util", "pct", drop=5, heat=(0, 100)),
+    Column("sm_active_ratio", "SM act", "ratio_pct"),
+    Column("util_pct", "util", "pct", drop=5),
     Column("temp_c_max", "temp max", "temp", heat=(25, 90)),
     Column("temp_c_avg", "temp avg", "temp", drop=6, wide=True, heat=(25, 90)),
     Column("gpu_power_w_sum", "GPU MW", "megawatt", drop=6, wide=True),
