@@ -75,7 +75,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
         return self._main
 
     def on_mount(self) -> None:
-        """Start the heartbeat."""
+        """Start the heartbeat; paint everything again after a suspension."""
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True), immediate=True)
         self.set_interval(HEARTBEAT_S, self._beat)
         for text in self._first_notices:
             self._main.notices.tell(text, self._setup.time(), Severity.WARNING)

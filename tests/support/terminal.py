@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyte
@@ -116,6 +117,23 @@ class Terminal:
     def ended(self) -> bool:
         """Whether the child has ended."""
         return self._child.poll() is not None
+
+    def stopped(self) -> bool:
+        """Whether the child is suspended."""
+        status = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return status == "T"
+
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+        """Read until a condition holds; AssertionError after the limit."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            self.read(0.05)
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not so within {timeout_s:g} s; the screen is:\n{self.text}")
+
+    def clear(self) -> None:
+        """Forget what the terminal shows."""
+        self._screen.reset()
 
     def signal(self, number: int) -> None:
         """Send a signal to the child alone."""

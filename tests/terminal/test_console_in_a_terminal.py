@@ -77,6 +77,20 @@ def test_keys_go_deeper_and_back_and_copy(environ):
         assert terminal.wait_for_end() == 0
 
 
+def test_a_suspended_console_comes_back_whole(environ):
+    with Terminal(DEMO, environ=environ) as terminal:
+        terminal.wait_for(is_live)
+        terminal.send("\x1a")
+        terminal.wait_until(terminal.stopped)
+        assert terminal.restored
+        terminal.clear()
+        terminal.signal(signal.SIGCONT)
+        whole = terminal.wait_for(lambda text: is_live(text) and "1 Fleet" in text and "q quit" in text)
+        assert "muc1" in whole
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+
+
 @pytest.mark.parametrize("more", [{"NO_COLOR": "1"}, {"TERM": "vt100", "COLORTERM": ""}])
 def test_no_colour_is_sent_where_none_is_wanted(environ, more):
     import re
