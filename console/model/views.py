@@ -126,7 +126,7 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class Plot:
-    """Lines over time."""
+    """Lines over time; `timezone` is the IANA zone of its clock, empty for UTC."""
 
     series: tuple[Series, ...]
     title: str = ""
@@ -134,6 +134,7 @@ class Plot:
     format: str = "number"
     low: float | None = None
     high: float | None = None
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

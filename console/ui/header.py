@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from console.model.events import AlertState
 from console.model.levels import Severity
 from console.model.snapshot import SourceState
 from console.model.views import Span
+from console.present.clock import local_time, zone_mark
 from console.present.formats import format_value
 from console.present.safe import clean
 from console.ui.bars import GAP, Segment, ends, fit, line_width, segment
@@ -92,18 +91,8 @@ def _identity(context: HeaderContext) -> tuple[Segment, ...]:
 
 
 def _clock(context: HeaderContext) -> Line:
-    moment = datetime.fromtimestamp(context.now, UTC)
-    if not context.timezone:
-        return (Span(f"{moment:%H:%M:%S}Z", "text"),)
-    local = moment.astimezone(_zone(context.timezone))
-    return (Span(f"{local:%H:%M:%S} {local.tzname() or ''}".rstrip(), "text"),)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")
+    local = local_time(context.now, context.timezone)
+    return (Span(f"{local:%H:%M:%S}{zone_mark(context.now, context.timezone)}", "text"),)
 
 
 def _trouble(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment, ...]:

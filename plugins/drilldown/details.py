@@ -125,7 +125,8 @@ def node_plots(snapshot: Snapshot, place: Place) -> list[Plot]:
     metrics = snapshot.frame.metrics
     names = dict.fromkeys((place.metric, *ABOVE))
     fields = [(ABOVE.get(name) or field_at(snapshot, name, Level.NODE), name) for name in names if name in metrics]
-    return [_plot(place.path, field, metrics[name]) for field, name in fields[:3]]
+    zone = _zone(snapshot, place)
+    return [_plot(place.path, field, metrics[name], zone) for field, name in fields[:3]]
 
 
 def _plots(snapshot: Snapshot, place: Place, site: SiteFrame, row: int) -> list[Plot]:
@@ -133,13 +134,20 @@ def _plots(snapshot: Snapshot, place: Place, site: SiteFrame, row: int) -> list[
     names = [name for name in dict.fromkeys((chosen, *PLOTTED)) if name in snapshot.frame.metrics]
     offered = [name for name in names if name in site.columns] or names
     path = site.topology.path(Level.GPU, row)
-    return [_plot(path, name, snapshot.frame.metrics[name]) for name in offered[:3]]
+    zone = _zone(snapshot, place)
+    return [_plot(path, name, snapshot.frame.metrics[name], zone) for name in offered[:3]]
 
 
-def _plot(path: str, field: str, metric: Metric) -> Plot:
+def _zone(snapshot: Snapshot, place: Place) -> str:
+    """Return the zone of a place's site, empty (UTC) where that is what the user wants."""
+    site = None if place.utc else snapshot.frame.site(place.path.partition("/")[0])
+    return site.topology.geo.timezone if site else ""
+
+
+def _plot(path: str, field: str, metric: Metric, zone: str) -> Plot:
     line = Series(field, ref=HistoryRef(path, field, SPAN_S))
     title = f"{clean(metric.title, 40)}, last hour"
-    return Plot((line,), title=title, unit=metric.unit, format=value_format(metric))
+    return Plot((line,), title=title, unit=metric.unit, format=value_format(metric), timezone=zone)
 
 
 def _state(snapshot: Snapshot, site: SiteFrame) -> Line:

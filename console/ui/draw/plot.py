@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.present.clock import local_time, zone_mark
 from console.present.curves import BRAILLE, draw_curves
 from console.present.formats import FORMATS, format_value
 from console.present.heat_grid import characters
@@ -108,7 +108,8 @@ class PlotPainter(Painter):
         many = max(1, min(4, span // MINIMUM_SPACING))
         for i in range(many + 1):
             at = curves.start + (curves.end - curves.start) * i / many
-            text = datetime.fromtimestamp(at, UTC).strftime(form) + "Z" * (i == many)
+            mark = zone_mark(at, self.view.timezone) if i == many else ""
+            text = local_time(at, self.view.timezone).strftime(form) + mark
             x = self._axis + round(span * i / many) - (len(text) // 2 if i < many else len(text) - 1)
             runs.to(max(x, self._axis - 1 if not i else x))
             runs.add(text, axis)
