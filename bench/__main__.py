@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -31,6 +32,8 @@ def main() -> int:
     parser.add_argument("--only", choices=sorted(CASES), action="append")
     parser.add_argument("--no-write", action="store_true", help="print only")
     given = parser.parse_args()
+    # As installed programs run: with their bytecode kept, whatever this shell says.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     figures: list[Figure] = []
     failures: list[str] = []
     for name in given.only or CASES:

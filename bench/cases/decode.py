@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
-from bench.measure import Figure, seconds
+import gc
+import statistics
+import time
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+from bench.measure import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NODES = 12_500
 
 
 def run(*, quick: bool) -> list[Figure]:
-    """Return the figure."""
+    """Return the figure of a metric whose GPUs are known, and that of a sweep's first one, which looks at the nodes."""
+    return [
+        _figure("temp_c", "decode + merge of a 100,000-series vector", must=2, quick=quick),
+        _figure("power_w", "the same of a sweep's first metric, where GPUs are looked for", must=None, quick=quick),
+    ]
+
+
+def _figure(metric: str, name: str, *, must: float | None, quick: bool) -> Figure:
     import msgspec
 
-    from bench.prometheus_body import BARE, decoded_and_merged, vector_body
+    from bench.prometheus_body import Bare, Decoding, vector_body
 
-    runs = 5 if quick else 15
-    body = vector_body(12_500)
-    decoder = msgspec.json.Decoder(BARE)
-    warm = decoded_and_merged(body)
-    warm()
-    ours = seconds(warm, runs)
-    reference = seconds(lambda: decoder.decode(body), runs)
-    return [
-        Figure(
-            "decode + merge of a 100,000-series vector",
-            ours,
-            "s",
-            reference,
-            "msgspec into value + join label",
-            must=2,
-            note=f"{len(body) / 1e6:.0f} MB of JSON",
-        )
-    ]
+    bodies = [vector_body(NODES, phase, metric) for phase in range(2)]
+    decoding = Decoding(vector_body(NODES, 0, "power_w"))
+    # Numbers are strings to the query API: the reference makes numbers of them, too.
+    decoder = msgspec.json.Decoder(Bare, strict=False)
+    turns = cycle(bodies)
+    ours, reference = _alternately(
+        lambda: decoding.take(metric, next(turns)), lambda: decoder.decode(bodies[0]), 7 if quick else 21
+    )
+    assert decoding.merger.topology.gpus == NODES * 8
+    size = f"{len(bodies[0]) / 1e6:.0f} MB of JSON; all values new"
+    return Figure(name, ours, "s", reference, "msgspec into value + join label", must=must, note=size)
+
+
+def _alternately(ours: Callable[[], object], reference: Callable[[], object], runs: int) -> tuple[float, float]:
+    """Return the median seconds of each, after a call of each to warm it."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(runs + 1):
+        for each, function in zip(times, (ours, reference), strict=True):
+            gc.collect()
+            started = time.perf_counter()
+            function()
+            if number:
+                each.append(time.perf_counter() - started)
+    return statistics.median(times[0]), statistics.median(times[1])
