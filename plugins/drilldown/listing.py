@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .where import Scope
 
 ROW_LIMIT = 2000
+NAME_WIDTH = 26
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ GPU = (
     Number("temp_c", "temp", "temp", 0, (25, 90)),
     Number("mem_temp_c", "mem", "temp", 4, (30, 95)),
     Number("sm_active_ratio", "SM act", "ratio_pct", 2),
-    Number("util_pct", "util", "pct", 3),
+    Number("util_pct", "util", "pct", 6),
     Number("power_w", "power", "power", 0),
     Number("sm_clock_mhz", "clock", "mhz", 5),
     Number("mem_used_bytes", "memory", "bytes", 6),
@@ -132,7 +133,8 @@ def _column(number: Number, rows: Rows) -> TableColumn | None:
 def _name(rows: Rows, place: Place) -> TableColumn:
     prefix = f"{place.path}/" if place.path else ""
     names = [clean(each.removeprefix(prefix), 60) for each in rows.ids]
-    return TableColumn("id", place.by or "name", names, width=8, weight=1)
+    longest = max(map(len, names), default=0)
+    return TableColumn("id", place.by or "name", names, width=min(max(8, longest), NAME_WIDTH), weight=1)
 
 
 def _live(snapshot: Snapshot, rows: Rows, level: Level) -> list[TableColumn]:
@@ -158,7 +160,7 @@ def _job(snapshot: Snapshot, rows: Rows, level: Level) -> list[TableColumn]:
     if level is not Level.GPU or not any(len(site.jobs.gpu_job) for site in snapshot.frame.sites):
         return []
     names = [clean(job_of(snapshot, each), 24) for each in rows.ids]
-    return [TableColumn("job", "job", names, width=10, weight=1, drop=5)] if any(names) else []
+    return [TableColumn("job", "job", names, width=10, weight=1, drop=2)] if any(names) else []
 
 
 def job_of(snapshot: Snapshot, path: str) -> str:
