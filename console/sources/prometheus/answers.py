@@ -6,18 +6,18 @@ from enum import StrEnum
 from itertools import pairwise
 from json import JSONDecoder
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from console.model.errors import BadPayload
-from console.sources.prometheus.labels import strip_port
-from console.sources.prometheus.series import Rows
+from console.sources.exposition.labels import strip_port
+from console.sources.exposition.series import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from console.sources.prometheus.labels import Spelling
+    from console.sources.exposition.labels import Spelling
+    from console.sources.exposition.who import Who
 
 SLICE_BYTES = 256 * 1024
 ROLES = ("uuid", "node", "gpu", "model", "mig")
@@ -37,17 +37,6 @@ class Shape(StrEnum):
     MATRIX = "matrix"
     EXPORT = "export"
     TEXT = "text"
-
-
-class Who(NamedTuple):
-    """Site and source, for messages."""
-
-    site: str
-    source: str
-
-    def bad(self, message: str, advice: str = "is `url` the API of a Prometheus-compatible store?") -> BadPayload:
-        """Return the error for an answer of the wrong shape."""
-        return BadPayload(self.site, self.source, message, advice)
 
 
 class _Data(msgspec.Struct, gc=False):

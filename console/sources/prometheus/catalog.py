@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from console.model.errors import SourceError
+from console.sources.exposition.labels import Spelling, choose_spelling
 from console.sources.prometheus.answers import LabelledRow, labelled_rows
-from console.sources.prometheus.labels import Spelling, choose_spelling, quote, selector
+from console.sources.prometheus.promql import quote, selector
 from console.sources.prometheus.rules import PREFIX
 
 if TYPE_CHECKING:
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
 
     from console.config.values import LabelNames
     from console.model.metrics import MetricTable
-    from console.sources.prometheus.answers import Who
+    from console.sources.exposition.who import Who
     from console.sources.prometheus.api import Api
 
-PATTERN = f"DCGM_.*|{PREFIX}:.*"
 # Power moves with every scrape and no exporter leaves it out: it tells age, interval and what is frozen.
 ANCHORS = ("power_w", "temp_c", "util_pct", "sm_clock_mhz")
 MIG_ACTIVE = "DCGM_FI_PROF_GR_ENGINE_ACTIVE"
@@ -56,7 +56,7 @@ async def discover(api: Api, metrics: MetricTable, labels: LabelNames, match: st
 
     `match` are label matchers that every selector carries; `now` is the store's clock.
     """
-    names = frozenset(await api.names(PATTERN, now - LOOK_BACK_S))
+    names = frozenset(await api.names(now - LOOK_BACK_S))
     series = {
         metric.name: tuple(name for name in metric.dcgm if name in names)
         for metric in metrics.at("gpu")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from console.model.reading import ColumnPart, EventsPart, Part
-from console.sources.prometheus.answers import RowDecoder, Shape, Who
+from console.sources.exposition.series import Order, Rows, SeriesBook, reduce, spread
+from console.sources.exposition.text import TextDecoder
+from console.sources.exposition.who import Who
+from console.sources.prometheus.answers import RowDecoder, Shape
 from console.sources.prometheus.catalog import ANCHORS, MIG_ACTIVE
 from console.sources.prometheus.frozen import FrozenWatch
-from console.sources.prometheus.series import Order, Rows, SeriesBook, reduce, spread
-from console.sources.prometheus.text import TextDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from console.model.columns import Times, Values
     from console.model.metrics import Metric, MetricTable
-    from console.sources.prometheus.labels import Spelling
+    from console.sources.exposition.labels import Spelling
 
 # DCGM's blanks (dcgm_structs.h): a base for each type, and four reasons above it. Old exporters print them.
 BLANKS = ((2147483632.0, 2147483635.0), (140737488355328.0, 140737488355331.0), (9.2233720368547e18, np.inf))

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.model.reading import ColumnPart, NamedKeys
+from console.sources.exposition.labels import NODE, WITH_PORT, strip_port
 from console.sources.prometheus.answers import labelled_rows
-from console.sources.prometheus.labels import NODE, WITH_PORT, strip_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from console.config.values import LabelNames
     from console.model.metrics import Metric, MetricTable
-    from console.sources.prometheus.answers import LabelledRow, Who
+    from console.sources.exposition.who import Who
+    from console.sources.prometheus.answers import LabelledRow
 
 LABELS_OF_LEVEL = {"hall": ("hall", "datahall", "room"), "rack": ("rack", "rack_id")}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from console.sources.prometheus.catalog import DEFAULT_INTERVAL_S, MIG_ACTIVE, Catalog
-from console.sources.prometheus.labels import quote, selector
+from console.sources.prometheus.promql import quote, selector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

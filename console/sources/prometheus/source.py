@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 from console.link.http import HttpLink
 from console.model.errors import BadPayload, NotOffered, SourceError
 from console.model.reading import Part, Reading
-from console.sources.prometheus.answers import Shape, Who, labelled_rows, peek_warnings
+from console.sources.exposition.who import Who
+from console.sources.prometheus.answers import Shape, labelled_rows, peek_warnings
 from console.sources.prometheus.api import Api
 from console.sources.prometheus.catalog import Catalog, ask_interval_s, discover, interval_of
 from console.sources.prometheus.columns import Answer, Columns, Findings
-from console.sources.prometheus.labels import literal, quote, selector
 from console.sources.prometheus.own import OwnDecoder, OwnQuery, own_queries
 from console.sources.prometheus.plan import settings_of, window_s
+from console.sources.prometheus.promql import literal, quote, selector
 from console.sources.prometheus.sweep import Sweep
 from console.sources.prometheus.wide import decode_wide, wide_query
 
@@ -33,6 +34,8 @@ REDISCOVER_S = 600.0
 SKEW_S = 2.0
 WORST = 20
 SPARE = 1000
+# A guest takes at most a tenth of a store's time for one kind of question.
+REST = 10.0
 WORST_OF = "temp_c"
 T = TypeVar("T")
 
@@ -84,6 +87,8 @@ class PrometheusSource:
         self._found_at = -math.inf
         self._columns: Columns | None = None
         self._focus = ""
+        self._wide_at = self._worst_at = -math.inf
+        self._worst_uuids: list[str] = []
         self._interval_s = 0.0
 
     def focus(self, path: str) -> None:
@@ -132,12 +137,11 @@ class PrometheusSource:
 
     async def _haul(self, catalog: Catalog, now: float) -> _Haul:
         haul = _Haul()
-        if self._sweep.period_s or self._settings.sweep == "off":
-            promql = wide_query(catalog, self._metrics, self._settings.match, self._uses_rules(catalog))
-            wide = await _attempt(self._api.query(promql), haul) if promql else None
-            haul.wide = wide.content if wide is not None else None
+        apart = bool(self._sweep.period_s) or self._settings.sweep == "off"
+        if apart and now >= self._wide_at:
+            haul.wide = await _attempt(self._read_wide(catalog, now), haul)
         haul.answers += await _attempt(self._sweep.turn(now, self._monotonic), haul) or []
-        if self._sweep.period_s or self._settings.sweep == "off":
+        if apart:
             haul.answers += await _attempt(self._close_up(catalog), haul) or []
         for query in self._own:
             body = await _attempt(self._api.query(query.promql), haul)
@@ -148,6 +152,15 @@ class PrometheusSource:
         for content in (haul.wide, *(content for _, content in haul.own)):
             haul.warnings += peek_warnings(content) if content is not None else ()
         return haul
+
+    async def _read_wide(self, catalog: Catalog, now: float) -> bytes | None:
+        """Ask for aggregates; without rules they cost the store dear, and then they rest ten times as long."""
+        rules, began = self._uses_rules(catalog), self._monotonic()
+        promql = wide_query(catalog, self._metrics, self._settings.match, rules)
+        try:
+            return (await self._api.query(promql)).content if promql else None
+        finally:
+            self._wide_at = now if rules else now + REST * (self._monotonic() - began)
 
     def _uses_rules(self, catalog: Catalog) -> bool:
         return self._settings.rules == "on" or (catalog.rules and self._settings.rules == "auto")
@@ -168,6 +181,13 @@ class PrometheusSource:
         return answers
 
     async def _worst(self, catalog: Catalog) -> list[str]:
+        now = self._monotonic()
+        if now >= self._worst_at:
+            self._worst_uuids = await self._ask_worst(catalog)
+            self._worst_at = now + REST * (self._monotonic() - now)
+        return self._worst_uuids
+
+    async def _ask_worst(self, catalog: Catalog) -> list[str]:
         if WORST_OF not in catalog.series or not catalog.spelling.uuid:
             return []
         named = selector(f"__name__={quote(catalog.series[WORST_OF][0])}", self._settings.match)

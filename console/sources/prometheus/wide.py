@@ -10,14 +10,15 @@ import numpy as np
 from console.model.metrics import RollUp
 from console.model.reading import AggregatePart, NamedKeys
 from console.sources.prometheus.answers import labelled_rows
-from console.sources.prometheus.labels import quote, selector
+from console.sources.prometheus.promql import quote, selector
 from console.sources.prometheus.rules import PARTS, PREFIX, parts_of, valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from console.model.metrics import Metric, MetricTable
-    from console.sources.prometheus.answers import LabelledRow, Who
+    from console.sources.exposition.who import Who
+    from console.sources.prometheus.answers import LabelledRow
     from console.sources.prometheus.catalog import Catalog
 
 # Without rules each of these costs the store a pass over all its series.
@@ -40,7 +41,9 @@ def wide_query(catalog: Catalog, metrics: MetricTable, match: str, use_rules: bo
 
 def _terms(metric: Metric, catalog: Catalog, match: str) -> list[str]:
     named = selector(f"__name__={quote(catalog.series[metric.name][0])}", match)
-    one = f"max by ({catalog.spelling.one_gpu()}) ({valid(metric, named)})"
+    one = valid(metric, named)
+    if catalog.spelling.mig:  # rows repeat their GPU: a pass more, where there is no other way
+        one = f"max by ({catalog.spelling.one_gpu()}) ({one})"
     whole = {"sum": f"sum({one})", "max": f"max({one})", "count": f"count({one})", "oldest": f"min(timestamp({named}))"}
     return [f'label_replace({whole[part]}, "{TAG}", "{metric.name}:{part}", "", "")' for part in _parts_needed(metric)]
 
