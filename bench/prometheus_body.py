@@ -10,9 +10,10 @@ from console.core.inventory import empty_topology
 from console.core.layout import Layout
 from console.core.merge import SiteMerger
 from console.model.builtin_metrics import BUILTIN
-from console.sources.prometheus.answers import Shape, Who
+from console.sources.exposition.labels import choose_spelling
+from console.sources.exposition.who import Who
+from console.sources.prometheus.answers import Shape
 from console.sources.prometheus.columns import Answer, Columns
-from console.sources.prometheus.labels import choose_spelling
 
 SITE = "muc1"
 SERIES = {"power_w": "DCGM_FI_DEV_POWER_USAGE", "temp_c": "DCGM_FI_DEV_GPU_TEMP"}

@@ -10,7 +10,7 @@ import numpy as np
 from console.model.reading import ColumnPart, EventsPart, Part
 from console.sources.exposition.series import Order, Rows, SeriesBook, reduce, spread
 from console.sources.exposition.text import TextDecoder
-from console.sources.exposition.who import Who
+from console.sources.exposition.values import measured
 from console.sources.prometheus.answers import RowDecoder, Shape
 from console.sources.prometheus.catalog import ANCHORS, MIG_ACTIVE
 from console.sources.prometheus.frozen import FrozenWatch
@@ -23,11 +23,8 @@ if TYPE_CHECKING:
     from console.model.columns import Times, Values
     from console.model.metrics import Metric, MetricTable
     from console.sources.exposition.labels import Spelling
+    from console.sources.exposition.who import Who
 
-# DCGM's blanks (dcgm_structs.h): a base for each type, and four reasons above it. Old exporters print them.
-BLANKS = ((2147483632.0, 2147483635.0), (140737488355328.0, 140737488355331.0), (9.2233720368547e18, np.inf))
-# Exporters' clocks differ by seconds; more than this ahead of the store is a wrong clock, not fresh data.
-AHEAD_S = 30.0
 BREATH: Part = EventsPart(())
 MOST_INTERVALS = 400
 T = TypeVar("T")
@@ -155,14 +152,10 @@ class Columns:
         yield ColumnPart(metric.name, self._book.keys, values, at)
 
     def _clean(self, values: NDArray[np.float64], at: Times, received_at: float) -> NDArray[np.float64]:
-        """Return values with NaN for blanks, infinities and samples from the future."""
-        bad = ~np.isfinite(values)
-        for low, high in BLANKS:
-            bad |= (values >= low) & (values <= high)
-        ahead = at > received_at + AHEAD_S
-        self.findings.ahead = max(self.findings.ahead, int(np.count_nonzero(ahead)))
-        bad |= ahead
-        return np.where(bad, np.nan, values) if bad.any() else values
+        """Return values with NaN for what is no measurement; what is ahead of our clock is counted."""
+        kept, ahead = measured(values, at, received_at)
+        self.findings.ahead = max(self.findings.ahead, ahead)
+        return kept
 
     def _note(self, metric: Metric, rows: Rows, gpus: int, values: Values) -> None:
         findings = self.findings

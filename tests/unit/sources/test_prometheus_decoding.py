@@ -13,12 +13,14 @@ from console.model.builtin_metrics import BUILTIN
 from console.model.errors import BadPayload
 from console.model.identity import parse_uuid
 from console.model.reading import ColumnPart, EventsPart
-from console.sources.prometheus.answers import SLICE_BYTES, RowDecoder, Shape, Who, drain, finish, peek_warnings
+from console.sources.exposition.labels import Spelling, choose_spelling
+from console.sources.exposition.series import Rows, SeriesBook, reduce, spread
+from console.sources.exposition.text import TextDecoder, parse_labels
+from console.sources.exposition.who import Who
+from console.sources.prometheus.answers import SLICE_BYTES, RowDecoder, Shape, drain, finish, peek_warnings
 from console.sources.prometheus.columns import Answer, Columns
 from console.sources.prometheus.frozen import FrozenWatch
-from console.sources.prometheus.labels import Spelling, choose_spelling, literal, quote
-from console.sources.prometheus.series import Rows, SeriesBook, reduce, spread
-from console.sources.prometheus.text import TextDecoder, parse_labels
+from console.sources.prometheus.promql import literal, quote
 
 WHO = Who("muc1", "prom")
 POWER = "DCGM_FI_DEV_POWER_USAGE"
