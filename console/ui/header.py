@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from console.model.views import Line
 
 NEW_S = 600.0
+HALTED_S = 8.0
 WIDE = 120
 TALL = 30
 SHORT = 18
@@ -60,8 +62,7 @@ def header_lines(snapshot: Snapshot | None, context: HeaderContext, width: int, 
     first = fit((*identity, *trouble), max(0, inner - line_width(clock) - 1))
     lines = [ends((*stripe, *first), clock, width), _filled(stripe, fit((segment(""), *numbers), inner), width)]
     if width >= WIDE and height >= TALL and snapshot is not None and snapshot.frame.sites:
-        sites = tuple(_site(site, snapshot.at, rank) for rank, site in enumerate(snapshot.frame.sites))
-        lines.append(_filled((*stripe, Span(GAP)), fit(sites, inner - len(GAP), gap="   "), width))
+        lines.append(_filled((*stripe, Span(GAP)), fit(_sites(snapshot), inner - len(GAP), gap="   "), width))
     return tuple(lines)
 
 
@@ -113,7 +114,17 @@ def _trouble(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment
     found = [Segment((counts,), 3)]
     if new:
         found.append(segment(f"new {new}", "text.strong", 4))
-    return (*found, *_blind(snapshot))
+    return (*found, *_halted(snapshot, context), *_blind(snapshot))
+
+
+def _halted(snapshot: Snapshot, context: HeaderContext) -> tuple[Segment, ...]:
+    """Return how old the snapshot itself is when the engine brings no newer one: then no age on the screen is true."""
+    age = context.now - snapshot.at
+    if context.frozen_at or age < HALTED_S:
+        return ()
+    told = format_value(age, "age")
+    long, short = f"NOTHING NEW FOR {told}", f"HALTED {told}"
+    return (Segment(((Span(long, "state.stale"),), (Span(short, "state.stale"),)), 1),)
 
 
 def _blind(snapshot: Snapshot) -> tuple[Segment, ...]:
@@ -133,8 +144,16 @@ def _blind(snapshot: Snapshot) -> tuple[Segment, ...]:
 
 
 def _numbers(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment, ...]:
-    if snapshot is None:
-        return (segment("waiting for the first reading", "text.dim", 1),)
+    found = [segment("waiting for the first reading", "text.dim", 1)] if snapshot is None else [*_totals(snapshot)]
+    if context.link_bps is not None:
+        found.append(_named("link", f"{format_value(context.link_bps, 'bytes')}/s", 2))
+    if context.lag_s is not None:
+        found.append(_named("lag", f"{context.lag_s * 1000:.0f} ms", 2))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)  # counted once a snapshot, not with each key
+def _totals(snapshot: Snapshot) -> tuple[Segment, ...]:
     sites = snapshot.frame.sites
     live = [site for site in sites if not site.stale and site.data_at]
     power = _it_power_w(live, snapshot.at)
@@ -150,10 +169,6 @@ def _numbers(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment
         found.append(segment(f"sources failing {failing}", "state.warning", 3))
     if lost:
         found.append(segment(f"not joined {lost:,}", "state.warning", 6))
-    if context.link_bps is not None:
-        found.append(_named("link", f"{format_value(context.link_bps, 'bytes')}/s", 2))
-    if context.lag_s is not None:
-        found.append(_named("lag", f"{context.lag_s * 1000:.0f} ms", 2))
     return tuple(found)
 
 
@@ -176,6 +191,11 @@ def _it_power_w(sites: list[SiteFrame], now: float) -> float | None:
     known = np.concatenate([each for each in values if each is not None]) if any(v is not None for v in values) else ()
     total = np.asarray(known, dtype=np.float64)
     return None if not len(total) or np.isnan(total).all() else float(np.nansum(total))
+
+
+@lru_cache(maxsize=1)
+def _sites(snapshot: Snapshot) -> tuple[Segment, ...]:
+    return tuple(_site(site, snapshot.at, rank) for rank, site in enumerate(snapshot.frame.sites))
 
 
 def _site(site: SiteFrame, now: float, rank: int) -> Segment:

@@ -72,6 +72,7 @@ class MainScreen(Viewing):
     def __init__(self, host: Host, setup: AppSetup, keys: KeyMap, palette: Palette, meters: Meters) -> None:
         super().__init__(setup, keys, palette, meters)
         self._host = host
+        self._following = False
         self.saved = SavedViews(setup.state_folder)
         self._deeds = Deeds(self)
         self._orders = Orders(self)
@@ -108,8 +109,15 @@ class MainScreen(Viewing):
         here = self.trail.here
         if self.view is not None and event.id != here.place.selected:
             self.trail.adjust(here.at(selected=event.id))
-            self.want()
-            self.paint_frame()
+            if not self._following:
+                self._following = True
+                self.call_after_refresh(self._follow)  # the cursor is painted first
+
+    def _follow(self) -> None:
+        """Show what belongs to the row under the cursor."""
+        self._following = False
+        self.want()
+        self.paint_frame()
 
     @on(ViewArea.Entered)
     def _entered(self, event: ViewArea.Entered) -> None:

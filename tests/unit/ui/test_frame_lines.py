@@ -63,6 +63,13 @@ def test_what_turned_bad_lately_is_new():
     assert "new" not in plain(header_lines(panels.normal(), CONTEXT, 80)).split("\n")[0]
 
 
+def test_a_header_without_new_snapshots_says_so():
+    late = replace(CONTEXT, now=panels.NOW + 60)
+    assert "NOTHING NEW FOR 1m" in plain(header_lines(panels.normal(), late, 120))
+    assert "NOTHING NEW" not in plain(header_lines(panels.normal(), replace(late, frozen_at=panels.NOW), 120))
+    assert "NOTHING NEW" not in plain(header_lines(panels.normal(), CONTEXT, 120))
+
+
 def test_a_wide_header_tells_each_site():
     text = plain(header_lines(panels.normal(), CONTEXT, 200, 50))
     assert len(text.split("\n")) == 3
