@@ -188,7 +188,8 @@ def _lines(sites: list[SiteFrame], level: Level, row: int, cell: Level, group: L
     """Return about how many lines the map would take, labels and gaps included."""
     cut = [_sizes(site, level, row, cell, group) for site in sites]
     sizes = [np.diff(starts) for _, starts in cut]
-    first = [_labels(site, level, row, group, groups)[1][:1] for site, (groups, _) in zip(sites, cut, strict=True)]
+    # The names of all the nodes of a large fleet would take half a second.
+    first = [_labels(site, level, row, group, _first(groups))[1] for site, (groups, _) in zip(sites, cut, strict=True)]
     label = min(LABEL_LIMIT, max((len(name) for names in first for name in names), default=0)) + 1
     widest = max((int(each.max()) for each in sizes if len(each)), default=1)
     room = max(1, width - label)
@@ -196,6 +197,10 @@ def _lines(sites: list[SiteFrame], level: Level, row: int, cell: Level, group: L
         across = max(1, (width + GAP) // (widest + label + GAP))
         return -(-sum(len(each) for each in sizes) // across)
     return int(sum(np.ceil(each / room).sum() for each in sizes))
+
+
+def _first(rows: slice) -> slice:
+    return slice(rows.start, min(rows.start + 1, rows.stop))
 
 
 def _labels(site: SiteFrame, level: Level, row: int, group: Level, groups: slice) -> tuple[list[str], list[str]]:
