@@ -12,6 +12,7 @@ from console.core.aggregates import Told, told, told_remapped
 from console.core.join import Join, Joiner
 from console.core.placement import Placed, all_jobs, jobs_remapped, placed
 from console.core.remap import named_map, row_count, row_map
+from console.core.reports import fits, reported, reports_remapped
 from console.core.sameness import same_topology
 from console.core.strangers import Strangers
 from console.core.summary import Summary
@@ -23,6 +24,7 @@ from console.model.reading import (
     EventsPart,
     InOrder,
     JobsPart,
+    NodeReportsPart,
     RawPart,
     TopologyPart,
 )
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from console.model.jobs import Jobs
     from console.model.metrics import MetricTable
     from console.model.reading import Part
+    from console.model.scheduling import NodeReports
     from console.model.topology import SiteTopology
 
 MOST_EVENTS = 1000
@@ -62,6 +65,7 @@ class SiteMerger:
         self._told: dict[tuple[str, str, Level], Told] = {}
         self._placed: dict[str, Placed] = {}
         self._jobs: Jobs | None = None
+        self._reports: dict[str, NodeReports] = {}
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._raw: OrderedDict[str, str] = OrderedDict()
         self._strangers = Strangers()
@@ -83,6 +87,8 @@ class SiteMerger:
             self._topology(part, source)
         elif isinstance(part, JobsPart):
             self._job_list(part, source, received_at)
+        elif isinstance(part, NodeReportsPart):
+            self._node_reports(part, source, received_at)
         elif isinstance(part, EventsPart):
             self._events.extend(islice(part.events, max(0, len(part.events) - MOST_EVENTS), None))
         elif isinstance(part, RawPart):
@@ -106,6 +112,7 @@ class SiteMerger:
             environment=self._environment,
             unjoined=self._strangers.listed(),
             raw=MappingProxyType(dict(self._raw)),
+            reports=MappingProxyType(dict(self._reports)),
         )
 
     def _column(self, part: ColumnPart, source: str, stale_after_s: float, received_at: float) -> None:
@@ -178,6 +185,14 @@ class SiteMerger:
         self._placed[source] = done
         self._jobs = None
 
+    def _node_reports(self, part: NodeReportsPart, source: str, received_at: float) -> None:
+        if not fits(part) or part.keys.level != Level.NODE:
+            self._strangers.note(source, "nodes", received_at, ("node reports that do not fit their names",), 1)
+            return
+        join = self._joiner.join(part.keys, source)
+        self._strangers.note(source, "nodes", received_at, join.missed, join.missed_total)
+        self._reports[source] = reported(part, join, len(self._mapped.nodes), source)
+
     def _record(self, part: RawPart) -> None:
         self._raw[part.path] = part.text[:MOST_RAW_TEXT]
         self._raw.move_to_end(part.path)
@@ -213,7 +228,10 @@ class SiteMerger:
             self._voices[name] = {source: remapped(voice, level_rows) for source, voice in voices.items()}
             self._merged[name] = together(list(self._voices[name].values()))
         self._told = {key: told_remapped(each, row_map(old, new, each.level)) for key, each in self._told.items()}
-        gpu_rows = row_map(old, new, Level.GPU) if self._placed else None
-        if gpu_rows is not None:
-            self._placed = {source: jobs_remapped(each, gpu_rows) for source, each in self._placed.items()}
+        node_rows = row_map(old, new, Level.NODE) if self._placed or self._reports else None
+        if node_rows is not None:
+            self._reports = {source: reports_remapped(each, node_rows) for source, each in self._reports.items()}
+        if self._placed and node_rows is not None:
+            gpu_rows = row_map(old, new, Level.GPU)
+            self._placed = {each: jobs_remapped(had, gpu_rows, node_rows) for each, had in self._placed.items()}
         self._jobs = None

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int32]
 
 
+ALL_GPUS = -1
+
+
 @dataclass(frozen=True, eq=False)
 class Placed:
     """What one scheduler says, on the rows of the present topology, and the node names that lead nowhere."""
@@ -35,22 +38,41 @@ def placed(
     """Return a scheduler's jobs with the GPUs that each holds.
 
     `order` is how the part's own order of GPUs joins ours (None: it has none); jobs that name nodes hold all GPUs of
-    them. An index that points at no job is a free GPU.
+    them, or those of their masks. An index that points at no job is a free GPU.
     """
     gpu_job = np.full(topology.gpus, -1, dtype=np.int32)
-    missed: dict[str, None] = {}
     if part.gpu_job is not None and order is not None:
         told = np.where((part.gpu_job >= 0) & (part.gpu_job < len(part.jobs)), part.gpu_job, -1).astype(np.int32)
         gpu_job = order.spread(told, topology.gpus, -1)
+    if not part.node_lists:
+        gpu_job.flags.writeable = False
+        return Placed(Jobs(part.jobs, gpu_job, part.at, source))
+    found: dict[str, int] = {}
+    starts, rows = [0], []
     for index, names in enumerate(part.node_lists[: len(part.jobs)]):
-        for name in names:
-            row = node_row(name)
-            if row < 0:
-                missed[name] = None
-            else:
-                gpu_job[topology.node_gpus[row] : topology.node_gpus[row + 1]] = index
+        masks = part.gpu_masks[index] if index < len(part.gpu_masks) else ()
+        for place, name in enumerate(names):
+            row = found.get(name)
+            if row is None:
+                row = found[name] = node_row(name)
+            if row >= 0:
+                rows.append(row)
+                _hold(gpu_job, topology, row, masks[place] if place < len(masks) else ALL_GPUS, index)
+        starts.append(len(rows))
+    starts += [len(rows)] * (len(part.jobs) + 1 - len(starts))
     gpu_job.flags.writeable = False
-    return Placed(Jobs(part.jobs, gpu_job, part.at, source), tuple(missed))
+    jobs = Jobs(part.jobs, gpu_job, part.at, source, np.array(starts, dtype=np.int32), np.array(rows, dtype=np.int32))
+    return Placed(jobs, tuple(name for name, row in found.items() if row < 0))
+
+
+def _hold(gpu_job: Rows, topology: SiteTopology, node: int, mask: int, index: int) -> None:
+    """Give a job the GPUs of a node: all of them, or those in the slots of its mask."""
+    first, end = int(topology.node_gpus[node]), int(topology.node_gpus[node + 1])
+    if mask == ALL_GPUS:
+        gpu_job[first:end] = index
+    elif mask:
+        slots = topology.gpu_slot[first:end].tolist()
+        gpu_job[[first + at for at, slot in enumerate(slots) if mask >> slot & 1]] = index
 
 
 def all_jobs(by_source: Mapping[str, Placed], gpus: int) -> Jobs:
@@ -59,18 +81,37 @@ def all_jobs(by_source: Mapping[str, Placed], gpus: int) -> Jobs:
         return next(iter(by_source.values())).jobs
     gpu_job = np.full(gpus, -1, dtype=np.int32)
     before = 0
+    starts, node_rows = [np.zeros(1, dtype=np.int32)], [np.zeros(0, dtype=np.int32)]
     for each in by_source.values():
-        gpu_job = np.where(each.jobs.gpu_job >= 0, each.jobs.gpu_job + np.int32(before), gpu_job)
-        before += len(each.jobs.rows)
+        jobs = each.jobs
+        gpu_job = np.where(jobs.gpu_job >= 0, jobs.gpu_job + np.int32(before), gpu_job)
+        named = jobs.node_starts[1:] if len(jobs.node_starts) else np.zeros(len(jobs.rows), dtype=np.int32)
+        starts.append(starts[-1][-1] + named)
+        node_rows.append(jobs.node_rows)
+        before += len(jobs.rows)
     rows = tuple(job for each in by_source.values() for job in each.jobs.rows)
     at = max((each.jobs.at for each in by_source.values()), default=0.0)
-    return Jobs(rows, gpu_job, at, "+".join(by_source))
+    return Jobs(rows, gpu_job, at, "+".join(by_source), np.concatenate(starts), np.concatenate(node_rows))
 
 
-def jobs_remapped(old: Placed, rows: Rows) -> Placed:
-    """Return placements in a new topology's order; `rows` is the old GPU row of each new one, -1 for a new GPU."""
-    if not len(old.jobs.gpu_job):
-        gpu_job = np.full(len(rows), -1, dtype=np.int32)
+def jobs_remapped(old: Placed, gpu_rows: Rows, node_rows: Rows) -> Placed:
+    """Return placements in a new topology's order; the rows are the old GPU and node of each new one, -1 for none."""
+    jobs = old.jobs
+    if not len(jobs.gpu_job):
+        gpu_job = np.full(len(gpu_rows), -1, dtype=np.int32)
     else:
-        gpu_job = np.where(rows >= 0, old.jobs.gpu_job[np.maximum(rows, 0)], -1).astype(np.int32)
-    return replace(old, jobs=replace(old.jobs, gpu_job=gpu_job))
+        gpu_job = np.where(gpu_rows >= 0, jobs.gpu_job[np.maximum(gpu_rows, 0)], -1).astype(np.int32)
+    starts, named = _nodes_remapped(jobs, node_rows)
+    return replace(old, jobs=replace(jobs, gpu_job=gpu_job, node_starts=starts, node_rows=named))
+
+
+def _nodes_remapped(jobs: Jobs, node_rows: Rows) -> tuple[Rows, Rows]:
+    """Return where each job's nodes start and their new rows; nodes that are gone are left out."""
+    if not len(jobs.node_rows):
+        return jobs.node_starts, jobs.node_rows
+    moved = np.full(max(int(jobs.node_rows.max()), int(node_rows.max(initial=-1))) + 1, -1, dtype=np.int32)
+    there = np.flatnonzero(node_rows >= 0)
+    moved[node_rows[there]] = there
+    rows = moved[jobs.node_rows]
+    kept = np.concatenate(([0], np.cumsum(rows >= 0))).astype(np.int32)
+    return kept[jobs.node_starts], rows[rows >= 0]

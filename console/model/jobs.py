@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.model.levels import Level
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from console.model.topology import SiteTopology
 
 
 class JobState(StrEnum):
@@ -43,7 +47,12 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job; times are UTC epoch seconds, 0 where not known or not yet."""
+    """One job; times are UTC epoch seconds, 0 where not known or not yet.
+
+    `time_limit_s` is infinite where the scheduler sets no limit. `tasks` are the waiting tasks that one row of a job
+    array stands for, `gpus` and `nodes` those of one of them. `words` is the state with its flags as the scheduler
+    spells them (`RUNNING+SIGNALING`), empty where the state says it all. `array` is the id of a task's job array.
+    """
 
     id: str
     name: str
@@ -60,16 +69,36 @@ class Job:
     start_at: float = 0.0
     end_at: float = 0.0
     time_limit_s: float = 0.0
+    tasks: int = 1
+    words: str = ""
+    array: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Jobs:
-    """All jobs of one site; `gpu_job` int32[gpus] points into `rows`, -1 where a GPU is free."""
+    """All jobs of one site; `gpu_job` int32[gpus] points into `rows`, -1 where a GPU is free.
+
+    Where a scheduler names the nodes of its jobs, `node_rows` int32 holds the node rows of all of them, those of job
+    `i` from `node_starts[i]` to `node_starts[i + 1]`.
+    """
 
     rows: tuple[Job, ...] = ()
     gpu_job: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
     at: float = 0.0
     source: str = ""
+    node_starts: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    node_rows: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+
+    def nodes_of(self, index: int, topology: SiteTopology) -> NDArray[np.int32]:
+        """Return the node rows of one job: those its scheduler names, else those of the GPUs that it holds."""
+        if len(self.node_starts) == len(self.rows) + 1:
+            named = self.node_rows[self.node_starts[index] : self.node_starts[index + 1]]
+            if len(named):
+                return named
+        if len(self.gpu_job) != topology.gpus:
+            return np.zeros(0, dtype=np.int32)
+        held = np.flatnonzero(self.gpu_job == index)
+        return np.unique(topology.parents(Level.GPU, Level.NODE)[held]).astype(np.int32)
 
     def running(self) -> int:
         """Return the number of running jobs."""

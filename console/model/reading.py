@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from console.model.columns import Times, Values
     from console.model.events import Event
     from console.model.jobs import Job
+    from console.model.scheduling import NodeReason, NodeState
     from console.model.topology import SiteTopology
 
 
@@ -99,12 +100,31 @@ class AggregatePart:
 
 @dataclass(frozen=True, eq=False)
 class JobsPart:
-    """All jobs of a scheduler. `placement` names each running job's GPUs: by InOrder index array, or by node names."""
+    """All jobs of a scheduler.
+
+    Which GPUs a job holds is told by `gpu_job` (an index into `jobs` for each GPU in the order of topology `version`),
+    or by `node_lists`, the nodes of each job. `gpu_masks` says which GPUs of each of those nodes: bit N is the GPU in
+    slot N, -1 is all of them; left out, a job holds its nodes whole.
+    """
 
     jobs: tuple[Job, ...]
     gpu_job: NDArray[np.int32] | None = None
     node_lists: tuple[tuple[str, ...], ...] = ()
+    gpu_masks: tuple[tuple[int, ...], ...] = ()
     version: int = 0
+    at: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class NodeReportsPart:
+    """What a scheduler says of all its nodes, in the order of `keys` (as in `NodeReports`, whose rows are ours)."""
+
+    keys: NamedKeys
+    states: tuple[NodeState, ...]
+    codes: NDArray[np.int32]
+    gpus: NDArray[np.int16]
+    gpus_allocated: NDArray[np.int16]
+    reasons: Mapping[int, NodeReason] = field(default_factory=dict)
     at: float = 0.0
 
 
@@ -123,7 +143,7 @@ class RawPart:
     text: str
 
 
-Part = TopologyPart | ColumnPart | AggregatePart | JobsPart | EventsPart | RawPart
+Part = TopologyPart | ColumnPart | AggregatePart | JobsPart | NodeReportsPart | EventsPart | RawPart
 
 
 @dataclass(frozen=True, eq=False)

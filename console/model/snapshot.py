@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.model.events import Alert, CheckResult, Event, Finding
     from console.model.jobs import Jobs
     from console.model.levels import Level
+    from console.model.scheduling import NodeReports
     from console.model.topology import SiteTopology
 
 
@@ -101,7 +102,8 @@ class SiteFrame:
 
     `columns` by metric name (each in topology order of the metric's level); `reporting` bool[gpus] is whether a GPU
     has any current value; `rollups` by metric name; `stale` is true when every telemetry source of the site is stale:
-    its numbers then leave every total. `data_at` is the newest sample time.
+    its numbers then leave every total. `data_at` is the newest sample time. `reports` are the words of schedulers on
+    the site's nodes, by the source's name.
     """
 
     topology: SiteTopology
@@ -115,6 +117,7 @@ class SiteFrame:
     environment: str = ""
     unjoined: tuple[Unjoined, ...] = ()
     raw: Mapping[str, str] = field(default_factory=dict)
+    reports: Mapping[str, NodeReports] = field(default_factory=dict)
 
     @property
     def site(self) -> str:
