@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from console.config.values import SourceConfig, Tls
     from console.link.failures import Endpoint
+    from console.link.shared import Shared
 
 MAX_CONNECTIONS = 4
 KEEP_ALIVE_S = 90.0
@@ -21,7 +22,7 @@ AGENT = "gigadeck"
 
 
 async def make_client(
-    config: SourceConfig, endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None
+    config: SourceConfig, endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None, shared: Shared
 ) -> httpx.AsyncClient:
     """Return a client for one source; raises InsecureLink for a certificate file that cannot be used."""
     import httpx
@@ -33,7 +34,7 @@ async def make_client(
     timeouts = config.timeouts
     return httpx.AsyncClient(
         # A plain URL never meets TLS (redirects stay on one origin): spare it the certificates.
-        verify=await _context(config.tls, endpoint) if secure else False,
+        verify=await shared.context(endpoint) if secure else False,
         http2=secure,
         proxy=config.proxy or None,
         trust_env=False,
@@ -52,7 +53,8 @@ def _tenant(config: SourceConfig) -> dict[str, str]:
     return {"X-Scope-OrgID": config.tenant, "THANOS-TENANT": config.tenant} if config.tenant else {}
 
 
-async def _context(tls: Tls, endpoint: Endpoint) -> ssl.SSLContext:
+async def make_context(tls: Tls, endpoint: Endpoint) -> ssl.SSLContext:
+    """Return a TLS context, made off the loop; raises InsecureLink for files that cannot be used."""
     try:
         return await asyncio.to_thread(_make_context, tls)
     except (OSError, ssl.SSLError) as error:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from console.link.bodies import BodyReader, check_start, check_type
-from console.link.budget import TokenBucket
-from console.link.credentials import Credentials
 from console.link.failures import Endpoint, show_url, status_error, translated
+from console.link.shared import Shared
 from console.model.errors import RateLimited, Redirected, SourceError, TooLarge, Unauthorized
 
 if TYPE_CHECKING:
@@ -45,7 +44,10 @@ class Body:
 
 
 class HttpLink:
-    """A connection pool to one source's URL; made at the first request, on the loop that makes it."""
+    """A connection pool to one source's URL; made at the first request, on the loop that makes it.
+
+    Links to several endpoints of one source are given what they have in common (`shared`).
+    """
 
     def __init__(
         self,
@@ -55,15 +57,15 @@ class HttpLink:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        shared: Shared | None = None,
     ) -> None:
         self._config = config
         self._transport = transport
         self._clock = clock
         self._sleep = sleep
         self._client: httpx.AsyncClient | None = None
-        self._credentials = Credentials(config)
-        self._requests = TokenBucket(config.budget.rps)
-        self._bytes = TokenBucket(config.budget.bytes_per_s)
+        self._shared = shared or Shared(config)
+        self._credentials = self._shared.credentials
         self.endpoint = Endpoint(site, config.name or config.kind, config.url, config.timeouts)
 
     async def get(
@@ -105,11 +107,11 @@ class HttpLink:
 
     async def _wait_for_budget(self) -> None:
         now = self._clock()
-        delay_s = max(self._requests.delay_s(now, 1.0), self._bytes.delay_s(now))
+        delay_s = self._shared.delay_s(now)
         if delay_s > self._config.timeouts.total_s:
             text = f"the budget of this source is spent for {delay_s:.0f} s"
             raise RateLimited(*self._who, text, "raise `budget` if the site allows it", delay_s)
-        self._requests.take(1.0, now)
+        self._shared.requests.take(1.0, now)
         if delay_s > 0:
             await self._sleep(delay_s)
 
@@ -148,7 +150,7 @@ class HttpLink:
         try:
             content = await reader.read(response)
         finally:
-            self._bytes.take(reader.wire_bytes, self._clock())
+            self._shared.wire_bytes.take(reader.wire_bytes, self._clock())
         check_start(self.endpoint, content, accept)
         elapsed_s = time.perf_counter() - started
         headers = dict(response.headers)
@@ -191,7 +193,7 @@ class HttpLink:
         if self._client is None:
             from console.link.client import make_client
 
-            self._client = await make_client(self._config, self.endpoint, self._transport)
+            self._client = await make_client(self._config, self.endpoint, self._transport, self._shared)
         return self._client
 
 

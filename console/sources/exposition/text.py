@@ -1,4 +1,4 @@
-"""Decodes exposition text: `/federate` answers, whose lines carry each sample's own time."""
+"""Decodes exposition text: pages of exporters, and `/federate` answers, whose lines carry each sample's own time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from console.sources.exposition.labels import strip_port
 from console.sources.exposition.series import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from console.sources.exposition.labels import Spelling
     from console.sources.exposition.who import Who
@@ -20,6 +20,7 @@ LABEL = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*+)"')
 LABELS = re.compile(r'\s*(?:[a-zA-Z_]\w*\s*=\s*"(?:[^"\\]|\\.)*+"\s*(?:,\s*|$))*+')
 NAME = re.compile(r"[a-zA-Z_:][\w:]*")
 ESCAPE = re.compile(r"\\(.)")
+EXEMPLAR = b" # {"
 Joined = tuple[str, str, str, str, str]
 NOT_JOINED: Joined = ("", "", "", "", "")
 
@@ -39,25 +40,37 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 class TextDecoder:
-    """Decodes lines by looking their label text up as bytes: only text that was not seen before is parsed."""
+    """Decodes lines by looking their label text up as bytes: only text that was not seen before is parsed.
 
-    def __init__(self, spelling: Spelling, who: Who) -> None:
+    Of metrics that are not `wanted` (None: all are) only the names are looked at; `samples` counts every line.
+    """
+
+    def __init__(self, spelling: Spelling, who: Who, wanted: Container[str] | None = None) -> None:
         self._spelling = spelling
         self._who = who
+        self._wanted = wanted
         self._known: dict[bytes, Joined] = {}
+        self._ticks_a_second = 1000.0
+        self.samples = 0
 
-    def federate(self, content: bytes, into: dict[str, Rows], received_at: float) -> Iterator[None]:
+    def page(
+        self, content: bytes, into: dict[str, Rows], received_at: float, *, openmetrics: bool = False
+    ) -> Iterator[None]:
         """Add the rows of a page to `into` by metric name; yields after each slice. Raises BadPayload.
 
-        A sample without a time gets `received_at`, and a row without labels is left out: it joins nothing.
+        A sample without a time gets `received_at`, and a row without labels is left out: it joins nothing. OpenMetrics
+        writes times in seconds instead of milliseconds, and exemplars behind samples.
         """
+        self._ticks_a_second = 1.0 if openmetrics else 1000.0
+        exemplars = openmetrics and EXEMPLAR in content
         if len(self._known) > REMEMBERED:
             self._known = {}
         at = 0
         while at < len(content):
             cut = content.find(b"\n", at + SLICE_BYTES) if at + SLICE_BYTES < len(content) else -1
             end = len(content) if cut < 0 else cut
-            self._slice(content[at:end].split(b"\n"), into, received_at)
+            lines = content[at:end].split(b"\n")
+            self._slice([_bare_of_exemplar(line) for line in lines] if exemplars else lines, into, received_at)
             at = end + 1
             yield
 
@@ -71,8 +84,11 @@ class TextDecoder:
                 runs.setdefault(name, []).append((labels, tail))
             else:
                 self._check_bare(tail)
+        self.samples += len(split)
         for name, found in runs.items():
-            self._append(name.strip(), found, into, received_at)
+            text = self._name(name.strip())
+            if self._wanted is None or text in self._wanted:
+                self._append(text, found, into.setdefault(text, Rows()), received_at)
 
     def _check_bare(self, line: bytes) -> None:
         """Raise BadPayload for a line that is not a sample without labels (which joins nothing)."""
@@ -82,10 +98,9 @@ class TextDecoder:
         except (IndexError, ValueError):
             raise self._who.bad(f"a line is not a sample: {line[:60].decode(errors='replace')!r}") from None
 
-    def _append(self, name: bytes, found: list[tuple[bytes, bytes]], into: dict[str, Rows], received_at: float) -> None:
+    def _append(self, name: str, found: list[tuple[bytes, bytes]], rows: Rows, received_at: float) -> None:
         known = self._known
         joins = [known.get(labels) or self._learn(labels) for labels, _ in found]
-        rows = into.setdefault(self._name(name), Rows())
         for target, column in zip(
             (rows.uuids, rows.nodes, rows.gpus, rows.models, rows.slices), zip(*joins, strict=True), strict=True
         ):
@@ -94,17 +109,17 @@ class TextDecoder:
         try:
             if len(numbers) == 2 * len(found):
                 rows.values.extend(map(float, numbers[::2]))
-                rows.at.extend([at / 1000 for at in map(float, numbers[1::2])])
+                rows.at.extend([at / self._ticks_a_second for at in map(float, numbers[1::2])])
             else:
                 self._some_without_time(found, rows, received_at)
         except (ValueError, IndexError):
-            raise self._who.bad(f"a sample of {name[:80].decode(errors='replace')} is not a number") from None
+            raise self._who.bad(f"a sample of {name[:80]} is not a number") from None
 
     def _some_without_time(self, found: list[tuple[bytes, bytes]], rows: Rows, received_at: float) -> None:
         for _, tail in found:
             words = tail.split()
             rows.values.append(float(words[0]))
-            rows.at.append(float(words[1]) / 1000 if len(words) > 1 else received_at)
+            rows.at.append(float(words[1]) / self._ticks_a_second if len(words) > 1 else received_at)
 
     def _name(self, name: bytes) -> str:
         text = name.decode(errors="replace")
@@ -131,6 +146,10 @@ class TextDecoder:
             first_of(labels, spelling.model),
             first_of(labels, spelling.mig),
         )
+
+
+def _bare_of_exemplar(line: bytes) -> bytes:
+    return line.partition(EXEMPLAR)[0] if line[:1] != b"#" else line
 
 
 def first_of(labels: Mapping[str, str], names: tuple[str, ...]) -> str:

@@ -115,7 +115,7 @@ class Columns:
         self, decoder: RowDecoder, answer: Answer, content: bytes, found: dict[str, Rows], only: str
     ) -> Iterator[Part]:
         if answer.shape is Shape.TEXT:
-            steps = self._text.federate(content, found, answer.received_at + answer.skew_s)
+            steps = self._text.page(content, found, answer.received_at + answer.skew_s)
         elif answer.shape is Shape.EXPORT:
             steps = decoder.export(content, found, only)
         else:

@@ -188,7 +188,7 @@ DCGM_FI_DEV_GPU_TEMP{{gpu="0",UUID="{uuid(0)}",Hostname="n}}0"}} 40
 {POWER}{{gpu="1",UUID="{uuid(1)}",Hostname="n0"}} NaN 6000
 """
     found: dict[str, Rows] = {}
-    drain(TextDecoder(Spelling(), WHO).federate(page.encode(), found, 9.0))
+    drain(TextDecoder(Spelling(), WHO).page(page.encode(), found, 9.0))
     assert found[POWER].at == [5.0, 6.0]
     assert found[POWER].uuids == [uuid(0), uuid(1)]
     assert found["DCGM_FI_DEV_GPU_TEMP"].at == [9.0]
