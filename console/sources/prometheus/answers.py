@@ -57,7 +57,7 @@ class Envelope(msgspec.Struct):
 
 
 _envelopes = msgspec.json.Decoder(Envelope)
-_datas = msgspec.json.Decoder(_Data)
+datas = msgspec.json.Decoder(_Data)
 _text_decoder = JSONDecoder()
 
 
@@ -66,7 +66,7 @@ def open_envelope(content: bytes, who: Who) -> Envelope:
     try:
         envelope = _envelopes.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise who.bad(f"the answer is not what the query API promises: {_short(error)}") from None
+        raise who.bad(f"the answer is not what the query API promises: {short(error)}") from None
     if envelope.status != "success":
         raise who.bad(f"the query failed: {envelope.errorType or 'error'}: {envelope.error[:200]}", "look at the query")
     return envelope
@@ -183,9 +183,9 @@ class RowDecoder:
         envelope = open_envelope(content, self._who)
         self._warnings += partial_warnings(envelope)
         try:
-            data = _datas.decode(envelope.data)
+            data = datas.decode(envelope.data)
         except msgspec.MsgspecError as error:
-            raise self._who.bad(f"the answer holds no result: {_short(error)}") from None
+            raise self._who.bad(f"the answer holds no result: {short(error)}") from None
         if data.resultType not in ("vector", "matrix"):
             raise self._who.bad(f"the answer is a {data.resultType[:40] or 'nothing'} instead of a vector")
         shape = Shape(data.resultType)
@@ -199,11 +199,11 @@ class RowDecoder:
         except msgspec.ValidationError:
             pass
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise self._who.bad(f"the answer is damaged: {_short(error)}") from None
+            raise self._who.bad(f"the answer is damaged: {short(error)}") from None
         try:  # +Inf is a number to Prometheus alone; native histograms have no value
             return decoder.decode(piece.replace(b'"+Inf"]', b'"Inf"]'))  # type: ignore[no-any-return]  # as above
         except msgspec.MsgspecError as error:
-            raise self._who.bad(f"rows of another shape than a {shape}: {_short(error)}") from None
+            raise self._who.bad(f"rows of another shape than a {shape}: {short(error)}") from None
 
     def _export_lines(self, piece: bytes) -> list[Any]:
         try:
@@ -211,11 +211,11 @@ class RowDecoder:
         except msgspec.ValidationError:
             pass
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise self._who.bad(f"the export is damaged: {_short(error)}") from None
+            raise self._who.bad(f"the export is damaged: {short(error)}") from None
         try:
             return self._rows[LOOSE].decode_lines(piece)
         except msgspec.MsgspecError as error:
-            raise self._who.bad(f"export lines of another shape: {_short(error)}") from None
+            raise self._who.bad(f"export lines of another shape: {short(error)}") from None
 
     def _add(self, shape: Shape, found: list[Any], into: dict[str, Rows], only: str) -> None:
         found = [row for row in found if row.values] if shape is not Shape.VECTOR else found
@@ -291,28 +291,6 @@ _SAMPLES: dict[Shape, Callable[[list[Any], Rows], None]] = {
 }
 
 
-class LabelledRow(msgspec.Struct, gc=False):
-    """One row of a small answer with all its labels."""
-
-    metric: dict[str, str]
-    value: tuple[float, float] = (0.0, float("nan"))
-    values: list[tuple[float, float]] = []
-
-
-_small = msgspec.json.Decoder(list[LabelledRow], strict=False)
-
-
-def labelled_rows(content: bytes, who: Who) -> tuple[list[LabelledRow], tuple[str, ...]]:
-    """Return the rows of a small answer with all labels, and the server's warnings."""
-    envelope = open_envelope(content, who)
-    try:
-        data = _datas.decode(envelope.data)
-        rows = _small.decode(bytes(data.result).replace(b'"+Inf"]', b'"Inf"]'))
-    except msgspec.MsgspecError as error:
-        raise who.bad(f"the answer holds rows of another shape: {_short(error)}") from None
-    return rows, partial_warnings(envelope)
-
-
 def drain(steps: Iterator[None]) -> None:
     """Run a decoder to its end (tests, small answers)."""
     for _ in steps:
@@ -328,5 +306,6 @@ def finish(steps: Generator[None, None, Any]) -> Any:
             return stop.value
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
+    """Return an error's text in one short line."""
     return " ".join(str(error).split())[:160]

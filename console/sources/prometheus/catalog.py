@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from console.model.errors import SourceError
 from console.sources.exposition.labels import Spelling, choose_spelling
-from console.sources.prometheus.answers import LabelledRow, labelled_rows
 from console.sources.prometheus.promql import quote, selector
 from console.sources.prometheus.rules import PREFIX
+from console.sources.prometheus.small import LabelledRow, labelled_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

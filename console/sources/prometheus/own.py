@@ -9,7 +9,7 @@ import numpy as np
 
 from console.model.reading import ColumnPart, NamedKeys
 from console.sources.exposition.labels import NODE, WITH_PORT, strip_port
-from console.sources.prometheus.answers import labelled_rows
+from console.sources.prometheus.small import labelled_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from console.config.values import LabelNames
     from console.model.metrics import Metric, MetricTable
     from console.sources.exposition.who import Who
-    from console.sources.prometheus.answers import LabelledRow
+    from console.sources.prometheus.small import LabelledRow
 
 LABELS_OF_LEVEL = {"hall": ("hall", "datahall", "room"), "rack": ("rack", "rack_id")}
 

@@ -11,13 +11,14 @@ from console.link.http import HttpLink
 from console.model.errors import BadPayload, NotOffered, SourceError
 from console.model.reading import Part, Reading
 from console.sources.exposition.who import Who
-from console.sources.prometheus.answers import Shape, labelled_rows, peek_warnings
+from console.sources.prometheus.answers import Shape, peek_warnings
 from console.sources.prometheus.api import Api
 from console.sources.prometheus.catalog import Catalog, ask_interval_s, discover, interval_of
 from console.sources.prometheus.columns import Answer, Columns, Findings
 from console.sources.prometheus.own import OwnDecoder, OwnQuery, own_queries
 from console.sources.prometheus.plan import settings_of, window_s
 from console.sources.prometheus.promql import literal, quote, selector
+from console.sources.prometheus.small import labelled_rows
 from console.sources.prometheus.sweep import Sweep
 from console.sources.prometheus.wide import decode_wide, wide_query
 

@@ -9,17 +9,17 @@ import numpy as np
 
 from console.model.metrics import RollUp
 from console.model.reading import AggregatePart, NamedKeys
-from console.sources.prometheus.answers import labelled_rows
 from console.sources.prometheus.promql import quote, selector
 from console.sources.prometheus.rules import PARTS, PREFIX, parts_of, valid
+from console.sources.prometheus.small import labelled_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from console.model.metrics import Metric, MetricTable
     from console.sources.exposition.who import Who
-    from console.sources.prometheus.answers import LabelledRow
     from console.sources.prometheus.catalog import Catalog
+    from console.sources.prometheus.small import LabelledRow
 
 # Without rules each of these costs the store a pass over all its series.
 WITHOUT_RULES = ("power_w", "temp_c", "util_pct")

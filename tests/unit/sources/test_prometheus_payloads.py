@@ -15,8 +15,9 @@ from console.model.reading import ColumnPart
 from console.sources.exposition.labels import choose_spelling
 from console.sources.exposition.text import sample_labels
 from console.sources.exposition.who import Who
-from console.sources.prometheus.answers import Shape, labelled_rows
+from console.sources.prometheus.answers import Shape
 from console.sources.prometheus.columns import Answer, Columns
+from console.sources.prometheus.small import labelled_rows
 
 FOLDER = Path(__file__).parents[4] / "shared" / "payloads"
 WHO = Who("muc1", "prom")
