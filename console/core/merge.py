@@ -8,6 +8,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from console.core.addresses import addressed
 from console.core.aggregates import Told, told, told_remapped
 from console.core.join import Join, Joiner
 from console.core.placement import Placed, all_jobs, jobs_remapped, placed
@@ -90,7 +91,8 @@ class SiteMerger:
         elif isinstance(part, NodeReportsPart):
             self._node_reports(part, source, received_at)
         elif isinstance(part, EventsPart):
-            self._events.extend(islice(part.events, max(0, len(part.events) - MOST_EVENTS), None))
+            newest = islice(part.events, max(0, len(part.events) - MOST_EVENTS), None)
+            self._events.extend(addressed(newest, self.topology, self._joiner.node_row))
         elif isinstance(part, RawPart):
             self._record(part)
 

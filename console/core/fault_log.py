@@ -1,0 +1,74 @@
+"""Turns one node's kernel log into events: storms are folded, PCI addresses become GPUs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from console.core.kernel_log import gpu_link, read_line
+from console.model.events import Event
+from console.model.xid import xid_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from console.core.kernel_log import KernelFault
+
+# 13 gives about six lines a fault, 119 comes again every 6 s: what repeats within a minute is one event.
+WINDOW_S = 60.0
+MOST_GROUPS = 512
+TEXT_LIMIT = 240
+
+
+class FaultLog:
+    """The kernel log of one node; `slots` maps PCI keys to GPU indices and may be told or learned later.
+
+    The first line of a fault is an event at once; the same fault (GPU, code, link, recovery action) is silent for a
+    minute after its last event, and the next event says how often it came meanwhile. At most 512 groups are kept.
+    """
+
+    def __init__(self, site: str, node: str, source: str) -> None:
+        self._site, self._node, self._source = site, node, source
+        self._groups: OrderedDict[tuple[object, ...], tuple[float, int]] = OrderedDict()
+        self.slots: Mapping[str, int] = {}
+        self.uuids: dict[str, str] = {}
+
+    def feed(self, line: str, received_at: float, *, boot_at: float = 0.0, local_offset_s: float = 0.0) -> Event | None:
+        """Return the event that a line makes, None for most lines; a line without a time has `received_at`."""
+        joined = gpu_link(line)
+        if joined is not None:
+            self.uuids[joined[0]] = joined[1]
+            return None
+        fault = read_line(line, boot_at=boot_at, now=received_at, local_offset_s=local_offset_s)
+        return None if fault is None else self.take(fault, received_at)
+
+    def take(self, fault: KernelFault, received_at: float) -> Event | None:
+        """Return the event of a fault, None if it belongs to one that was told."""
+        # A clock that runs ahead must not put an event into the future.
+        at = min(fault.at, received_at) if fault.at else received_at
+        key = (fault.kind, fault.pci, fault.code, fault.recovery, fault.switch)
+        told_at, silent = self._groups.get(key, (0.0, 0))
+        if told_at and 0 <= at - told_at < WINDOW_S:
+            self._groups[key] = (told_at, silent + 1)
+            return None
+        self._groups[key] = (at, 0)
+        self._groups.move_to_end(key)
+        while len(self._groups) > MOST_GROUPS:
+            self._groups.popitem(last=False)
+        text = describe(fault) + (f" (came {silent} more times)" if silent else "")
+        return Event(at, self._site, self._path(fault), fault.kind, fault.severity, text[:TEXT_LIMIT], self._source)
+
+    def _path(self, fault: KernelFault) -> str:
+        slot = self.slots.get(fault.pci, -1) if fault.kind == "xid" else -1
+        where = f"{self._site}/{self._node}"
+        return f"{where}/g{slot}" if slot >= 0 else where
+
+
+def describe(fault: KernelFault) -> str:
+    """Return a fault in one line of plain words."""
+    if fault.kind == "sxid":
+        return f"SXID {fault.code} on NVSwitch {fault.switch} ({fault.pci}): {fault.text}"
+    xid = xid_of(fault.code)
+    process = f" by {fault.process}" if fault.process else ""
+    said = f": {fault.text}" if fault.text and fault.text.rstrip(".") != xid.meaning else ""
+    return f"XID {fault.code} {xid.meaning}{process} ({fault.pci}){said}; {xid.advice}"
