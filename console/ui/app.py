@@ -18,7 +18,7 @@ from console.ui.palette import Palette
 from console.ui.theme_bridge import color_depth, plain_theme, textual_theme, variables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from textual.binding import BindingType
     from textual.driver import Driver
@@ -108,11 +108,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self._main.use_palette(self.palette)
         self.refresh_css(animate=False)
 
-    def reload_themes(self) -> None:
-        """Read the theme files again, and say what is wrong with any."""
-        if self._setup.reload_themes is None:
-            raise ConsoleError("the themes of this console cannot be read again")
-        themes, faults = self._setup.reload_themes()
+    def take_themes(self, themes: Mapping[str, Theme], faults: Sequence[object]) -> None:
+        """Use the themes that were read again, and say what is wrong with the others."""
         self._themes = dict(themes) or self._themes
         self.use_theme(self._chosen.name if self._chosen.name in self._themes else next(iter(self._themes)))
         for fault in faults:

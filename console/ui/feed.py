@@ -49,6 +49,21 @@ class ViewLanded(Message):
         self.error = error
 
 
+class Answered(Message):
+    """Something asked of the engine was done; `settle` hands the result, or the error, to who wanted it."""
+
+    def __init__(self, future: Future[Any], take: Callable[[Any, BaseException | None], None]) -> None:
+        super().__init__()
+        self._future = future
+        self._take = take
+
+    def settle(self) -> None:
+        """Call with (result, None) or (None, error); a cancelled one (asked again meanwhile) is passed over."""
+        if not self._future.cancelled():
+            error = self._future.exception(timeout=0)
+            self._take(None if error is not None else self._future.result(timeout=0), error)
+
+
 class Feed:
     """Asks for views and passes snapshots on; every method but the callbacks runs on the screen's loop.
 
@@ -73,6 +88,10 @@ class Feed:
         if not self._stopped:
             with contextlib.suppress(RuntimeError):  # the loop ended between the two
                 self._tell(message)
+
+    def ask(self, future: Future[Any], take: Callable[[Any, BaseException | None], None]) -> None:
+        """Have `take` called on the screen's loop when a future is done."""
+        future.add_done_callback(lambda done: self.hand_over(Answered(done, take)))
 
     def stop(self) -> None:
         """Hear of nothing any more."""

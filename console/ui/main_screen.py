@@ -6,22 +6,20 @@ import os
 from typing import TYPE_CHECKING
 
 from textual import on
-from textual.message import Message
 
 from console.model.errors import ConsoleError
 from console.model.levels import Severity
 from console.model.views import Span
 from console.present.safe import clean
-from console.ui import objects
 from console.ui.clipboard import copy_sequence
 from console.ui.command_bar import CommandMode
-from console.ui.commands import Known
 from console.ui.deeds import Deeds
+from console.ui.feed import Answered
 from console.ui.filter_bar import FilterMode
-from console.ui.filter_check import domain_kinds, filter_fault
-from console.ui.footer import sortable
+from console.ui.filter_check import filter_fault
 from console.ui.help import help_lines
 from console.ui.keys import spelling
+from console.ui.knowing import known_here
 from console.ui.line_bar import LineBar
 from console.ui.orders import Orders
 from console.ui.palette_provider import entries
@@ -34,36 +32,18 @@ from console.ui.viewing import Viewing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
     from textual import events
 
     from console.model.errors import ExpressionError
     from console.model.views import Line, Text
+    from console.ui.commands import Known
     from console.ui.keys import KeyMap
     from console.ui.meters import Meters
     from console.ui.palette import Palette
     from console.ui.places import Stop
-    from console.ui.setup import AppSetup
+    from console.ui.setup import AppSetup, ThemesAndFaults
     from console.ui.stage import Host
-
-ARMED_S = 5.0
-
-
-class RecordCame(Message):
-    """A record was put together for a sheet, or it could not be."""
-
-    def __init__(self, sheet: Reader, future: Future[Text]) -> None:
-        super().__init__()
-        self.sheet = sheet
-        self._future = future
-
-    def lines(self) -> tuple[Line, ...]:
-        """Return the record's lines, or what went wrong."""
-        error = None if self._future.cancelled() else self._future.exception(timeout=0)
-        if self._future.cancelled() or error is not None:
-            return ((Span(f"the record cannot be shown: {clean(str(error or 'asked again'), 300)}", "state.warning"),),)
-        return self._future.result(timeout=0).lines
 
 
 class MainScreen(Viewing):
@@ -107,7 +87,7 @@ class MainScreen(Viewing):
     def _selected(self, event: ViewArea.Selected) -> None:
         event.stop()
         here = self.trail.here
-        if self.view is not None and event.id != here.place.selected:
+        if self.view is not None and not self.arriving and event.id != here.place.selected:
             self.trail.adjust(here.at(selected=event.id))
             if not self._following:
                 self._following = True
@@ -124,6 +104,10 @@ class MainScreen(Viewing):
         event.stop()
         self.touched()
         self._deeds.enter(event.id)
+
+    @on(Answered)
+    def _answered(self, event: Answered) -> None:
+        event.settle()
 
     # Moving
 
@@ -199,20 +183,9 @@ class MainScreen(Viewing):
 
     def known(self) -> Known:
         """Return what commands may name."""
-        shown = self.shown
-        frame = shown.frame if shown else None
-        table = sortable(self.view)
-        metrics = self.setup.metrics
-        return Known(
-            panels=self.panel_ids,
-            sites=[site.site for site in frame.sites] if frame else (),
-            themes=self._host.theme_names,
-            views=self._saved_names(),
-            metrics=sorted({*metrics, *(name for each in metrics.values() for name in each.aggregates)}),
-            domains=domain_kinds(frame) if frame else (),
-            fields=[column.key for column in table.columns] if table else (),
-            children=lambda path: objects.children(frame, path) if frame else (),
-        )
+        frame = self.shown.frame if self.shown else None
+        names = (self.panel_ids, self._host.theme_names, self._saved_names())
+        return known_here(frame, self.view, self.setup.metrics, *names)
 
     def _saved_names(self) -> Sequence[str]:
         try:
@@ -240,11 +213,12 @@ class MainScreen(Viewing):
         sheet = Reader(row_id, (), self.palette)
         self.app.push_screen(sheet)
         future = self.setup.session.run(lambda: record_of(shown, row_id), key="record")
-        future.add_done_callback(lambda done: self.feed.hand_over(RecordCame(sheet, done)))
 
-    @on(RecordCame)
-    def _record_came(self, event: RecordCame) -> None:
-        event.sheet.set_lines(event.lines())
+        def take(record: Text | None, error: BaseException | None) -> None:
+            told = f"the record cannot be shown: {clean(str(error), 300)}"
+            sheet.set_lines(record.lines if record is not None else ((Span(told, "state.warning"),),))
+
+        self.feed.ask(future, take)
 
     def choose(self, title: str, choices: Sequence[tuple[str, str]], present: str, take: Callable[[str], None]) -> None:
         """Let the user choose one; `take` gets the value unless the user leaves."""
@@ -298,8 +272,18 @@ class MainScreen(Viewing):
         self._host.use_theme(name)
 
     def reload_themes(self) -> None:
-        """Read the theme files again."""
-        self._host.reload_themes()
+        """Read the theme files again, off the screen's loop."""
+        if self.setup.reload_themes is None:
+            raise ConsoleError("the themes of this console cannot be read again")
+        future = self.setup.session.run(self.setup.reload_themes, key="themes")
+
+        def take(read: ThemesAndFaults | None, error: BaseException | None) -> None:
+            if read is None:
+                self.tell(f"the themes cannot be read: {error}", Severity.WARNING)
+            else:
+                self._host.take_themes(*read)
+
+        self.feed.ask(future, take)
 
     def use_palette(self, palette: Palette) -> None:
         """Draw everything in other colours."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 from console.model.levels import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from console.config.themes import Theme
     from console.model.snapshot import Snapshot
     from console.model.views import Line, View
     from console.ui.commands import Known
@@ -32,8 +33,8 @@ class Host(Protocol):
         """Change the theme; raises ConsoleError."""
         ...
 
-    def reload_themes(self) -> None:
-        """Read the theme files again; raises ConsoleError."""
+    def take_themes(self, themes: Mapping[str, Theme], faults: Sequence[object]) -> None:
+        """Use the themes that were read again, and say what is wrong with the others."""
         ...
 
     @property

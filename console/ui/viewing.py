@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.screen import Screen
 
-from console.model.errors import ConsoleError
 from console.model.levels import Severity
 from console.model.place import Place, Size
-from console.model.views import Span, Text
-from console.present.safe import clean
 from console.ui import objects
 from console.ui.breadcrumb import Crumbs, breadcrumb_line
 from console.ui.feed import Feed, SnapshotArrived, ViewLanded, Wish
@@ -21,6 +18,7 @@ from console.ui.header import HeaderContext, header_lines
 from console.ui.line_bar import LineBar
 from console.ui.marks import counted, where_marked
 from console.ui.notices import Notices
+from console.ui.placeholders import failure, waiting
 from console.ui.places import Stop, Trail
 from console.ui.prompt import Prompt
 from console.ui.view_area import ViewArea
@@ -76,7 +74,7 @@ class Viewing(Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Paint the frame at once; the engine starts when it is on the screen."""
-        self.body.show(_message(f"waiting for {self.setup.fleet_name} …"))
+        self.body.show(waiting(f"waiting for {self.setup.fleet_name} …"))
         self.paint_frame()
         self.call_after_refresh(self._begin)
 
@@ -204,14 +202,8 @@ class Viewing(Screen[None], inherit_bindings=False):
 
     def _paint_error(self, wish: Wish, error: BaseException | None) -> None:
         """Show what is wrong with a panel in its place; everything else lives on."""
-        told = str(error) if isinstance(error, ConsoleError) else f"{type(error).__name__}: {error}"
         self._drawn, self._view = wish, None
-        lines = (
-            (Span(f"the panel {clean(wish.panel, 40)} failed", "state.critical"),),
-            *((Span(clean(line, 300)),) for line in told.splitlines()[:20]),
-            (Span("the other panels go on; this one is asked again with each snapshot", "text.dim"),),
-        )
-        self.body.show(Text(lines))
+        self.body.show(failure(wish.panel, error))
 
     def beat(self) -> None:
         """Do what time brings: clock, ages, notices that go, views that are late."""
@@ -219,7 +211,7 @@ class Viewing(Screen[None], inherit_bindings=False):
             self.want()
         late = self._waiting and time.monotonic() - self._wished_at > PATIENCE_S
         if late and (self._drawn is None or self._drawn.panel != self.trail.here.panel):
-            self.body.show(_message(f"waiting for the panel {self.trail.here.panel} …"))
+            self.body.show(waiting(f"waiting for the panel {self.trail.here.panel} …"))
         self.paint_frame()
 
     def on_resize(self) -> None:
@@ -289,10 +281,6 @@ class Viewing(Screen[None], inherit_bindings=False):
         """Say something in one line."""
         self.notices.tell(text, self.setup.time(), severity)
         self.paint_frame()
-
-
-def _message(text: str) -> Text:
-    return Text(((), (Span(f"  {clean(text, 200)}", "text.dim"),)))
 
 
 def _same_order(before: Place, now: Place) -> bool:
