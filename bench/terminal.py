@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -15,6 +16,33 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+
+class Marker:
+    """Follows on which line of the screen a glyph was drawn last, from the bytes that move the cursor and draw it."""
+
+    def __init__(self, glyph: str) -> None:
+        self.line = 0
+        self._drawn_at = 0
+        self._rest = b""
+        self._seen = re.compile(rb"\x1b\[(\d+);\d+H|" + re.escape(glyph.encode()))
+
+    def feed(self, piece: bytes) -> None:
+        """Take what the program wrote next; an escape sequence may be cut in two."""
+        text = self._rest + piece
+        end = 0
+        for found in self._seen.finditer(text):
+            end = found.end()
+            if found[1]:
+                self.line = int(found[1])
+            else:
+                self._drawn_at = self.line
+        self._rest = text[max(end, len(text) - 16) :]
+
+    @property
+    def drawn_at(self) -> int:
+        """The line, 1 at the top; 0 before the glyph was drawn."""
+        return self._drawn_at
 
 
 class Terminal:
@@ -60,6 +88,34 @@ class Terminal:
                 raise TimeoutError(f"not seen within {timeout_s:g} s; last output: {bytes(self.output[-300:])!r}")
             self.read(min(left, 0.5))
         return time.perf_counter() - self.started
+
+    def listen(self, seconds: float, marker: Marker | None = None) -> None:
+        """Read for so long, and forget what was read before."""
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            piece = self.read(left)
+            if marker is not None:
+                marker.feed(piece)
+            del self.output[:]
+
+    def until_moved(self, marker: Marker, timeout_s: float) -> float:
+        """Read until the marker is drawn on another line; return how many seconds that took. Raises TimeoutError."""
+        started, line = time.perf_counter(), marker.drawn_at
+        while marker.drawn_at == line:
+            if time.perf_counter() - started > timeout_s:
+                raise TimeoutError(f"the marker stayed on line {line} for {timeout_s:g} s")
+            marker.feed(self.read(timeout_s))
+            del self.output[:]
+        return time.perf_counter() - started
+
+    def signal(self, number: int) -> None:
+        """Send the program a signal."""
+        os.kill(self.pid, number)
+
+    def drain(self, timeout_s: float) -> None:
+        """Read until the program ends. Raises TimeoutError."""
+        with contextlib.suppress(EOFError):
+            self.until(lambda _: False, timeout_s)
 
     def close(self) -> None:
         """End the program and reap it."""
