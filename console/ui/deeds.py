@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.model.levels import Severity
@@ -85,7 +84,7 @@ class Deeds:
         if panel is None:
             self._stage.tell(f"there is no panel {key}")
         else:
-            self._stage.go(replace(self._stage.trail.here, panel=panel.id))
+            self._stage.go(self._stage.trail.switch(panel.id))
 
     def _enter(self) -> None:
         if self._stage.arriving:

@@ -76,7 +76,7 @@ class Orders:
         self._stage.look(self._stage.trail.here.at(**changes))
 
     def _panel(self, panel_id: str) -> None:
-        self._stage.go(replace(self._stage.trail.here, panel=panel_id))
+        self._stage.go(self._stage.trail.switch(panel_id))
 
     def _goto(self, name: str) -> None:
         snapshot = self._stage.shown

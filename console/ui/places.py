@@ -38,7 +38,16 @@ class Trail:
     def __init__(self, start: Stop) -> None:
         self._before: list[Stop] = []
         self._after: list[Stop] = []
+        self._rows: dict[tuple[str, str], str] = {}
         self.here = start
+
+    def switch(self, panel: str) -> Stop:
+        """Return the stop of another panel at this place, with the cursor where it was in that panel."""
+        place = self.here.place
+        self._rows = {**self._rows, (self.here.panel, place.path): place.selected}
+        if len(self._rows) > KEPT_STOPS:
+            self._rows.pop(next(iter(self._rows)))
+        return replace(self.here, panel=panel).at(selected=self._rows.get((panel, place.path), place.selected))
 
     def go(self, stop: Stop) -> None:
         """Move to a new stop; what was ahead is forgotten."""

@@ -18,6 +18,16 @@ async def test_digits_change_the_panel_and_keep_the_place():
         assert "there is no panel 9" in console.bar("breadcrumb")
 
 
+async def test_a_panel_keeps_its_row():
+    async with driven() as console:
+        await console.press("j", "3", "j")
+        assert console.place.selected == "check:cool"
+        await console.press("1")
+        assert console.place.selected == "bcn1"
+        await console.press("3")
+        assert console.place.selected == "check:cool"
+
+
 @pytest.mark.parametrize(("down", "up"), [("j", "k"), ("down", "up")])
 async def test_rows(down, up):
     async with driven() as console:
