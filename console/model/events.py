@@ -44,12 +44,17 @@ class AlertState(StrEnum):
     FIRING = "firing"
     ACKNOWLEDGED = "acknowledged"
     SILENCED = "silenced"
+    INHIBITED = "inhibited"
     RESOLVED = "resolved"
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A finding (or several of one cause) with a life."""
+    """A finding (or several of one cause) with a life, or what another system calls an alert.
+
+    `origin` is the source that told of it (empty: it is our own), `labels` are that system's own, in order of name;
+    `text` says more than the title, `silenced_by` who silenced it and why; `heard_at` is when it was last told.
+    """
 
     id: str
     state: AlertState
@@ -61,6 +66,11 @@ class Alert:
     findings: tuple[Finding, ...] = ()
     jobs: tuple[str, ...] = ()
     gpus: int = 0
+    origin: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    silenced_by: tuple[str, ...] = ()
+    heard_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

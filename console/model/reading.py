@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.model.columns import Times, Values
-    from console.model.events import Event
+    from console.model.events import Alert, Event
     from console.model.jobs import Job
     from console.model.scheduling import NodeReason, NodeState
     from console.model.topology import SiteTopology
@@ -136,6 +136,13 @@ class EventsPart:
 
 
 @dataclass(frozen=True, eq=False)
+class AlertsPart:
+    """All alerts that another system has now, in place of those it had before; labels lead to places."""
+
+    alerts: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class RawPart:
     """The untouched record of a voice about one object, for the `d` key."""
 
@@ -143,7 +150,7 @@ class RawPart:
     text: str
 
 
-Part = TopologyPart | ColumnPart | AggregatePart | JobsPart | NodeReportsPart | EventsPart | RawPart
+Part = TopologyPart | ColumnPart | AggregatePart | JobsPart | NodeReportsPart | EventsPart | AlertsPart | RawPart
 
 
 @dataclass(frozen=True, eq=False)
