@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from console.model.levels import Severity
 from console.ui import objects
 from console.ui.filter_check import domain_kinds
-from console.ui.footer import sortable
+from console.ui.footer import sort_columns, sortable
 from console.ui.places import deeper, up
 
 if TYPE_CHECKING:
@@ -118,16 +118,15 @@ class Deeds:
         if table is None:
             self._stage.tell("this panel keeps its own order")
             return
-        choices = [("", WORST), *((column.key, column.title or column.key) for column in table.columns)]
+        columns = sort_columns(self._stage.view)
+        choices = [(WORST, "the panel's own order"), *((column.key, column.title or column.key) for column in columns)]
         here = self._stage.trail.here
 
         def take(field: str) -> None:
-            down = "-" if field and field not in ("id", "name") else ""
-            self._stage.look(here.at(sort=f"{down}{field}"))
+            down = "" if field in (WORST, "id") else "-"
+            self._stage.look(here.at(sort="" if field == WORST else f"{down}{field}"))
 
-        self._stage.choose(
-            "sort by", [(value or WORST, text) for value, text in choices], table.sort.removeprefix("-"), _or_none(take)
-        )
+        self._stage.choose("sort by", choices, table.sort.removeprefix("-"), take)
 
     def _reverse(self) -> None:
         table = sortable(self._stage.view)
@@ -206,8 +205,3 @@ class Deeds:
 
 def _word(level: str) -> str:
     return "GPU" if level == "gpu" else level
-
-
-def _or_none(take: Callable[[str], None]) -> Callable[[str], None]:
-    """Return `take` with the words for the panel's own order as no field."""
-    return lambda value: take("" if value == WORST else value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from console.model.views import HeatMap, Span, Split, Table
 from console.ui.bars import Segment, ends, fit
 from console.ui.header import environment_token
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from console.model.place import Place
-    from console.model.views import Line, View
+    from console.model.views import Line, TableColumn, View
     from console.ui.keys import KeyMap
 
 # In this order on the screen, and what is last leaves first; help and quit stay to the end.
@@ -69,6 +71,13 @@ def flat(view: View | None) -> Iterator[View]:
 def sortable(view: View | None) -> Table | None:
     """Return the table whose order the user can choose, None where no panel offers one."""
     return next((each for each in flat(view) if isinstance(each, Table) and each.sort), None)
+
+
+def sort_columns(view: View | None) -> tuple[TableColumn, ...]:
+    """Return the columns that rows can be sorted by: names and numbers; what is only written (`7/8`) is no field."""
+    table = sortable(view)
+    columns = table.columns if table is not None else ()
+    return tuple(column for column in columns if column.key == "id" or isinstance(column.values, np.ndarray))
 
 
 def possible(facts: Facts) -> frozenset[str]:

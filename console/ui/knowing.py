@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from console.ui import objects
 from console.ui.commands import Known
 from console.ui.filter_check import domain_kinds
-from console.ui.footer import sortable
+from console.ui.footer import sort_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,6 @@ def known_here(
     views: Sequence[str],
 ) -> Known:
     """Return the names; of objects, domains and columns only where there is data."""
-    table = sortable(view)
     aggregates = (name for metric in metrics.values() for name in metric.aggregates)
     return Known(
         panels=panels,
@@ -35,6 +34,6 @@ def known_here(
         views=views,
         metrics=sorted({*metrics, *aggregates}),
         domains=domain_kinds(frame) if frame else (),
-        fields=[column.key for column in table.columns] if table else (),
+        fields=[column.key for column in sort_columns(view)],
         children=lambda path: objects.children(frame, path) if frame else (),
     )

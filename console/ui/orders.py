@@ -11,7 +11,7 @@ from console.model.views import Span
 from console.ui import objects
 from console.ui.commands import VIEW_DEEDS, Order, UnknownOrderError, read
 from console.ui.filter_check import domain_kinds, filter_fault
-from console.ui.footer import sortable
+from console.ui.footer import sort_columns, sortable
 from console.ui.places import DRILLDOWN, up
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Orders:
             "filter": self.filter,
             "metric": self._metric,
             "by": self._by,
-            "sort": lambda field: self._look(sort=field),
+            "sort": self._sort,
             "cells": self._cells,
             "wrong": lambda _: self._look(only_wrong=not stage.trail.here.place.only_wrong),
             "view": self._view,
@@ -127,6 +127,13 @@ class Orders:
         if kind and kind != "tree" and kind not in kinds:
             raise ConsoleError(f"no domain named {kind}; there are: {', '.join(kinds) or 'none'}")
         self._look(by="" if kind == "tree" else kind, selected="")
+
+    def _sort(self, field: str) -> None:
+        name, metrics = field.removeprefix("-"), self._stage.setup.metrics
+        columns = [column.key for column in sort_columns(self._stage.view)]
+        if name and name not in columns and name not in metrics and metrics.aggregate(name) is None:
+            raise ConsoleError(f"no column named {name}; there are: {', '.join(columns) or 'none'}")
+        self._look(sort=field)
 
     def _cells(self, level: str) -> None:
         if level not in CELLS:

@@ -62,6 +62,7 @@ async def test_going_to_an_object(line, path):
         ("site x", "no site named x; there are: muc1, bcn1"),
         ("metric temp", "did you mean temp_c"),
         ("by x", "no domain named x; there are: cdu"),
+        ("sort live", "no column named live; there are: id, temp"),
         ("cells x", "no level named x"),
         ("theme x", "no theme named x"),
         ("theme", "cannot be read again"),
