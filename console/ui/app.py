@@ -7,8 +7,6 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
-
 from console.model.errors import ConsoleError
 from console.model.levels import Severity
 from console.ui.keys import key_map
@@ -16,6 +14,7 @@ from console.ui.main_screen import MainScreen
 from console.ui.meters import Meters, counting
 from console.ui.palette import Palette
 from console.ui.theme_bridge import color_depth, plain_theme, textual_theme, variables
+from console.ui.wire.hook import WiredApp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +31,7 @@ HEARTBEAT_S = 0.25
 log = logging.getLogger("console.ui")
 
 
-class ConsoleApp(App[None], inherit_bindings=False):
+class ConsoleApp(WiredApp, inherit_bindings=False):
     """The console on a screen; `failure` is the fault that ended it, if one did."""
 
     CSS_PATH = "console.tcss"

@@ -1,0 +1,156 @@
+"""The difference of two states of a grid, as what a terminal must be sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.ui.wire.cells import GLYPHS, PEN_SHIFT, PICTOGRAPHS, TAIL
+from console.ui.wire.moves import move
+from console.ui.wire.pens import PLAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from console.ui.wire.cells import Cells, CellTable
+    from console.ui.wire.grid import Grid
+    from console.ui.wire.moves import Dialect
+
+# A gap of so few cells may be written again rather than jumped over: a jump costs at least 3 bytes.
+SHORT_GAP = 4
+# Erasing costs 3 bytes to the end of a line, and 4 to 5 plus a jump within it.
+ERASE_TO_END, ERASE_WITHIN = 4, 10
+
+
+class Line:
+    """One line of a grid that is to be written: its text, its pens, and where the pen changes."""
+
+    def __init__(self, cells: Cells, table: CellTable) -> None:
+        glyphs = (cells & GLYPHS).astype(np.uint32)
+        self.pens: list[int] = (cells >> PEN_SHIFT).tolist()
+        self.text, self.doubtful = _text(glyphs, table)
+        self.size = len(self.pens)
+
+    def run(self, start: int, end: int) -> int:
+        """Return where the run of one pen ends that begins at `start`, at most `end`."""
+        pen, pens = self.pens[start], self.pens
+        at = start + 1
+        while at < end and pens[at] == pen and at not in self.doubtful and at - 1 not in self.doubtful:
+            at += 1
+        return self.whole(at)
+
+    def whole(self, end: int) -> int:
+        """Return `end`, moved behind the tail of a wide glyph."""
+        return end + 1 if end < self.size and not self.text[end] else end
+
+
+def _text(glyphs: NDArray[np.uint32], table: CellTable) -> tuple[Sequence[str], frozenset[int]]:
+    """Return the text of each cell, and the columns of glyphs that terminals draw in different widths."""
+    if glyphs.min() > TAIL and glyphs.max() < PICTOGRAPHS:
+        return glyphs.tobytes().decode("utf-32-le"), frozenset()
+    numbers = glyphs.tolist()
+    doubtful = frozenset(at for at, glyph in enumerate(numbers) if table.doubtful(glyph))
+    return [table.text(glyph) for glyph in numbers], doubtful
+
+
+class Diff:
+    """Writes what changed in a grid since it was last sent; keeps cursor and pen of the terminal between frames."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._out: list[str] = []
+        self._x = self._y = -1
+        self._pen = PLAIN
+
+    def forget(self) -> None:
+        """Take it that the terminal's cursor is anywhere."""
+        self._x = self._y = -1
+
+    def frame(self, grid: Grid, cursor: tuple[int, int]) -> str:
+        """Return what makes the terminal show the grid with the cursor at (column, line), the pen left plain."""
+        self._out = []
+        lines = np.array(sorted(grid.dirty), int)
+        wanted = grid.wanted[lines]
+        changed = wanted != grid.shown[lines]
+        for at in np.flatnonzero(changed.any(axis=1)).tolist():
+            self._line(grid.table, int(lines[at]), wanted[at], changed[at])
+        grid.shown[lines] = wanted
+        grid.dirty.clear()
+        self._use(grid.table, PLAIN)
+        self._go(*cursor)
+        return "".join(self._out)
+
+    def _line(self, table: CellTable, y: int, cells: Cells, changed: NDArray[np.bool_]) -> None:
+        line = Line(cells, table)
+        for start, end in self._spans(table, line, changed):
+            self._span(table, y, line, start, end)
+
+    def _spans(self, table: CellTable, line: Line, changed: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+        """Yield the spans to write: those that changed, joined over gaps that are shorter than the jump over them."""
+        edges = np.flatnonzero(np.diff(changed, prepend=False, append=False)).tolist()
+        start, end = edges[0], edges[1]
+        for next_start, next_end in zip(edges[2::2], edges[3::2], strict=True):
+            if next_start - end > SHORT_GAP or not self._worth(table, line, end, next_start):
+                yield start, line.whole(end)
+                start = next_start
+            end = next_end
+        yield start, line.whole(end)
+
+    def _worth(self, table: CellTable, line: Line, start: int, end: int) -> bool:
+        """Whether writing a short gap takes no more than jumping over it, and no other pen."""
+        pen = line.pens[start - 1]
+        own = (pen, table.pens.on_blank[pen])
+        if any(other not in own for other in line.pens[start:end]) or not line.doubtful.isdisjoint(range(start, end)):
+            return False
+        return len("".join(line.text[start:end]).encode()) <= len(move(start, 0, end, 0, self._dialect))
+
+    def _span(self, table: CellTable, y: int, line: Line, start: int, end: int) -> None:
+        while start < end:
+            stop = line.run(start, end)
+            self._go(start, y)
+            self._use(table, line.pens[start], blank=self._is_blank(line, start, stop))
+            if not self._erase(table, line, start, stop):
+                self._write(line, start, stop)
+            start = stop
+
+    def _is_blank(self, line: Line, start: int, end: int) -> bool:
+        return all(char == " " for char in line.text[start:end])
+
+    def _write(self, line: Line, start: int, end: int) -> None:
+        self._out.append("".join(line.text[start:end]))
+        # Behind the last column the cursor is where each terminal wants it; so it is behind a glyph of doubtful width.
+        known = end < line.size and end - 1 not in line.doubtful and start not in line.doubtful
+        self._x = end if known else -1
+
+    def _erase(self, table: CellTable, line: Line, start: int, end: int) -> bool:
+        """Erase a run of blanks instead of writing it, where that is shorter and leaves the right background."""
+        dialect, count = self._dialect, end - start
+        if not dialect.erases or count < ERASE_TO_END or line.text[start] != " ":
+            return False
+        pen = table.pens.pens[line.pens[start]]
+        if pen != pen.on_blank or pen.attributes or pen.link or (pen.background and not dialect.colored_erases):
+            return False
+        if not self._is_blank(line, start, end):
+            return False
+        if end == line.size:
+            self._out.append("\x1b[K")
+        elif count >= ERASE_WITHIN:
+            self._out.append(f"\x1b[{count}X")
+        else:
+            return False
+        return True
+
+    def _go(self, x: int, y: int) -> None:
+        self._out.append(move(self._x, self._y, x, y, self._dialect))
+        self._x, self._y = x, y
+
+    def _use(self, table: CellTable, pen: int, *, blank: bool = False) -> None:
+        """Take a pen, unless what is written is blank and the pen at hand leaves the same blank."""
+        pens = table.pens
+        if pen == self._pen or (blank and pens.on_blank[self._pen] == pen):
+            return
+        self._out.append(pens.step(self._pen, pen))
+        self._pen = pen

@@ -1,0 +1,275 @@
+"""The one place that knows Textual's internals: takes frames before they become text, and writes them itself.
+
+Whatever is not as expected (see `surprises`), or fails, leaves the screen to Textual's own output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.color import ColorSystem
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+
+from console.ui.wire.dialects import dialect
+from console.ui.wire.drain import Outlet, Pace, Rate, WireSettings
+from console.ui.wire.writer import FrameWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textual.driver import Driver
+    from textual.screen import Screen
+
+    from console.ui.wire.writer import Piece
+
+SWITCH = "GIGADECK_WIRE"
+OWN_OUTPUT = "textual"
+SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+LEAVE_STYLES = "\x1b[m\x1b]8;;\x1b\\"
+# What others write that changes nothing of what is shown: modes (but for the alternate screen), keyboard protocol,
+# queries, OSC such as clipboard and pointer shape, the bell.
+HARMLESS = re.compile(
+    r"(?:\x1b\[\?(?!1049|1047|47|3[hl])[0-9;]+(?:[hl]|\$p)|\x1b\[[<>=][0-9;]*u|\x1b\[[0-9]*n"
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x07)*"
+)
+
+log = logging.getLogger("console.ui.wire")
+
+
+def surprises() -> tuple[str, ...]:
+    """Return in what the installed Textual differs from the one that this module was written for (8.2)."""
+    signatures = {
+        "App._display": (App, "_display", ("self", "screen", "renderable")),
+        "LayoutUpdate": (LayoutUpdate, "__init__", ("self", "strips", "region")),
+        "ChopsUpdate": (ChopsUpdate, "__init__", ("self", "chops", "spans", "chop_ends")),
+        "LinuxDriver.write": (LinuxDriver, "write", ("self", "data")),
+    }
+    found = [
+        f"{name}{inspect.signature(getattr(owner, method))}"
+        for name, (owner, method, expected) in signatures.items()
+        if tuple(inspect.signature(getattr(owner, method)).parameters) != expected
+    ]
+    uses = {
+        "App._display": (App._display, {"_batch_count", "_driver", "cursor_position", "post_display_hook"}),
+        "App._begin_update": (App._begin_update, {"_sync_available"}),
+        "LinuxDriver.start_application_mode": (LinuxDriver.start_application_mode, {"WriterThread", "_file"}),
+        "LayoutUpdate.render_segments": (LayoutUpdate.render_segments, {"strips", "region"}),
+        "ChopsUpdate.render_segments": (ChopsUpdate.render_segments, {"chops", "spans", "chop_ends", "crop"}),
+    }
+    for name, (function, names) in uses.items():
+        missing = names - _names(function)
+        if missing:
+            found.append(f"{name} without {', '.join(sorted(missing))}")
+    return tuple(found)
+
+
+def _names(function: Any) -> set[str]:
+    code = function.__code__
+    inner = [constant for constant in code.co_consts if inspect.iscode(constant)]
+    return set(code.co_names).union(*(constant.co_names for constant in inner))
+
+
+def pieces(update: CompositorUpdate) -> Iterator[Piece]:
+    """Yield what an update of the compositor draws: line, column, end column, segments."""
+    if isinstance(update, LayoutUpdate):
+        for y, strips in enumerate(update.strips, update.region.y):
+            x = update.region.x
+            for piece in strips:
+                yield y, x, x + piece.cell_length, piece
+                x += piece.cell_length
+    elif isinstance(update, ChopsUpdate):
+        for y, first, last in update.spans:
+            for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+                if strip is not None and x <= last and end > first:
+                    stop = min(end, last)
+                    yield y, x, stop, strip if stop == end else strip.crop(0, stop - x)
+
+
+class WiredApp(App[None]):
+    """An app whose frames the wire sends."""
+
+    def __init__(self, settings: WireSettings | None = None, *, ansi_color: bool | None = None) -> None:
+        # Before the base class: it asks for the driver.
+        self.wire = Wire(self, settings)
+        super().__init__(ansi_color=ansi_color)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the terminal's driver, which tells the wire what it writes."""
+        return self.wire.driver(super().get_driver_class())
+
+    def on_resize(self) -> None:
+        """Send all anew: a terminal that changed its size, even if only for a moment, may have lost what it showed."""
+        self.wire.forget()
+        if self._screen_stack:
+            self.screen.refresh()
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        if not self.wire.display(screen, renderable):
+            super()._display(screen, renderable)
+
+
+class Wire:
+    """Stands between Textual's compositor and its driver; one for each app."""
+
+    def __init__(self, app: App[Any], settings: WireSettings | None = None) -> None:
+        self._app = app
+        self._pace = Pace(settings or WireSettings())
+        self._rate = Rate()
+        self._writer: FrameWriter | None = None
+        self._outlet: Outlet | None = None
+        self._writing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.active = os.environ.get(SWITCH, "") != OWN_OUTPUT
+        found = surprises() if self.active else ()
+        if found:
+            self.active = False
+            log.warning("this Textual is not the one known: frames are left to its own output: %s", "; ".join(found))
+
+    # What the app calls
+
+    def display(self, screen: Screen[Any], renderable: Any) -> bool:
+        """Take what `App._display` was given; False if Textual is to write it."""
+        app, driver = self._app, self._app._driver
+        if not self.active or driver is None or not isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            return False
+        if app._batch_count or not app._running or app._closed:
+            return False
+        if driver.is_headless or driver.is_inline or driver.is_web:
+            return False
+        try:
+            self._take(renderable)
+            self._send_when_due()
+        except Exception:
+            self._give_up()
+            return False
+        app.post_display_hook()
+        return True
+
+    def forget(self) -> None:
+        """Send all anew with the next frame: the terminal may have changed what it shows."""
+        if self._writer is not None:
+            self._writer.forget()
+
+    def bytes_per_s(self) -> float:
+        """Return what was sent in the last ten seconds, by the second."""
+        return self._rate.bytes_per_s(time.monotonic())
+
+    def driver(self, base: type[Driver]) -> type[Driver]:
+        """Return the driver class to use in place of `base`."""
+        return _wired(base, self) if self.active else base
+
+    # Frames
+
+    def _take(self, update: LayoutUpdate | ChopsUpdate) -> None:
+        if self._writer is None:
+            self._writer = FrameWriter(self._app.console._color_system or ColorSystem.TRUECOLOR, dialect())
+        whole = isinstance(update, LayoutUpdate)
+        # A part belongs to the last whole frame, even if the terminal has another size by now.
+        size = update.region.bottom_right if isinstance(update, LayoutUpdate) else self._writer.size
+        self._writer.take(pieces(update), size if any(size) else self._app.size, whole=whole)
+        if self._writer.crowded and not whole:
+            self._app.screen.refresh()
+
+    def _send_when_due(self) -> None:
+        if self._outlet is not None and self._outlet.backlog_bytes:
+            return  # `drained` comes back
+        pause = self._pace.pause_s(time.monotonic())
+        if not pause:
+            self._send()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(pause, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._send_pending()
+
+    def _send_pending(self) -> None:
+        if not self.active or self._writer is None or not self._writer.pending or self._app._driver is None:
+            return
+        try:
+            self._send_when_due()
+        except Exception:
+            self._give_up()
+
+    def _send(self) -> None:
+        app, driver = self._app, self._app._driver
+        if self._writer is None or driver is None:
+            return
+        cursor = app.screen.outer_size.clamp_offset(app.cursor_position)
+        app._previous_cursor_position = cursor
+        text = self._writer.send((cursor.x, cursor.y))
+        if not text:
+            return
+        if app._sync_available:
+            text = f"{SYNC_START}{text}{SYNC_END}"
+        self._writing = True
+        try:
+            driver.write(text)
+        finally:
+            self._writing = False
+        driver.flush()
+
+    def _give_up(self) -> None:
+        """Leave the screen to Textual from now on."""
+        self.active = False
+        log.exception("the frame writer failed; frames are left to Textual's own output")
+        driver = self._app._driver
+        if driver is not None:
+            driver.write(LEAVE_STYLES)
+            self._app.screen.refresh()
+
+    # What the driver tells
+
+    def wrote(self, text: str, size_bytes: int) -> None:
+        """Note what was given to the driver, by us or by others."""
+        now = time.monotonic()
+        self._rate.add(size_bytes, now)
+        if self._writing:
+            self._pace.sent(size_bytes, now)
+        elif HARMLESS.fullmatch(text) is None:
+            self.forget()
+
+    def started(self, outlet: Outlet | None) -> None:
+        """Note that the terminal is ours (again), and shows nothing that we know."""
+        self._outlet = outlet
+        self._loop = asyncio.get_running_loop()
+        self.forget()
+
+    def drained(self) -> None:
+        """Note, in the writing thread, that the terminal has taken all."""
+        writer, loop = self._writer, self._loop
+        if writer is not None and loop is not None and writer.pending and not loop.is_closed():
+            loop.call_soon_threadsafe(self._send_pending)
+
+
+def _wired(base: type[Driver], wire: Wire) -> type[Driver]:
+    """Return a driver that tells the wire what is written and what the terminal has taken."""
+
+    class WiredDriver(base):  # type: ignore[misc, valid-type]  # the class is chosen at run time
+        _outlet: Outlet | None = None
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            file = getattr(self, "_file", None)
+            if issubclass(base, LinuxDriver) and file is not None:
+                self._file = self._outlet = Outlet(file, wire.drained)
+
+        def start_application_mode(self) -> None:
+            wire.started(self._outlet)
+            super().start_application_mode()
+
+        def write(self, data: str) -> None:
+            size = len(data.encode("utf-8", "replace")) if self._outlet is None else self._outlet.queue(data)
+            wire.wrote(data, size)
+            super().write(data)
+
+    return WiredDriver

@@ -1,0 +1,64 @@
+"""The frame writer: takes pieces of lines, gives what the terminal must be sent to show them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.ui.wire.cells import CellTable
+from console.ui.wire.diff import Diff
+from console.ui.wire.grid import Grid
+from console.ui.wire.moves import Dialect
+from console.ui.wire.pens import Pens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.color import ColorSystem
+    from rich.segment import Segment
+
+    Piece = tuple[int, int, int, Iterable[Segment]]
+
+
+class FrameWriter:
+    """Knows what the terminal shows; frames may be taken without being sent, the newest state is what is sent."""
+
+    def __init__(self, colors: ColorSystem, dialect: Dialect | None = None) -> None:
+        dialect = dialect or Dialect()
+        self._table = CellTable(Pens(colors, ends=dialect.ends))
+        self._grid = Grid(self._table, 0, 0)
+        self._diff = Diff(dialect)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and lines of the frames taken so far."""
+        return self._grid.columns, self._grid.lines
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a whole frame should be taken soon, so that glyphs and pens long gone can be forgotten."""
+        return self._table.crowded
+
+    @property
+    def pending(self) -> bool:
+        """Whether lines were taken that were not sent."""
+        return bool(self._grid.dirty)
+
+    def take(self, pieces: Iterable[Piece], size: tuple[int, int], *, whole: bool = False) -> None:
+        """Take pieces (line, column, end column, segments) of a frame; `whole` ones cover the screen of `size`."""
+        if whole and self._table.crowded:
+            self._table.forget()
+            self._grid = Grid(self._table, *size)
+        elif size != self.size:
+            self._grid = Grid(self._table, *size)
+        put = self._grid.put
+        for y, x, end, segments in pieces:
+            put(y, x, end, segments)
+
+    def send(self, cursor: tuple[int, int]) -> str:
+        """Return what makes the terminal show all that was taken, with the cursor at (column, line)."""
+        return self._diff.frame(self._grid, cursor)
+
+    def forget(self) -> None:
+        """Take it that somebody else wrote to the terminal: all is sent anew."""
+        self._diff.forget()
+        self._grid.forget_shown()
