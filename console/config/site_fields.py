@@ -92,6 +92,7 @@ def _register_acting(converter: Converter, base: Path) -> None:
         port=hooked(count(1, 65535)),
         identity_file=hooked(path_from(base)),
         known_hosts=hooked(path_from(base)),
+        config=hooked(path_from(base)),
     )
     converter.register_structure_hook(Permission, _permission)
     converter.register_structure_hook(Limit, _limit)

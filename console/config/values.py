@@ -160,13 +160,14 @@ class AliasRule:
 
 @dataclass(frozen=True)
 class SshConfig:
-    """How the site's nodes are reached."""
+    """How the site's nodes are reached; `config` is an ssh_config instead of the user's own."""
 
     user: str = ""
     jump: tuple[str, ...] = ()
     port: int = 22
     identity_file: str = ""
     known_hosts: str = ""
+    config: str = ""
 
 
 class Permission(StrEnum):

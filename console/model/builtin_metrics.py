@@ -54,19 +54,22 @@ GPU_METRICS = (
         "mem_free_bytes", "bytes", "memory free", {"mem_free_bytes": _SUM}, heat=(0, 2e11), quantum=1e9, worse=-1,
         dcgm=("DCGM_FI_DEV_FB_FREE",), scale=_MIB, nvidia_smi=("memory.free",),
     ),
-    _counter("ecc_sbe", "corrected memory errors", "DCGM_FI_DEV_ECC_SBE_VOL_TOTAL"),
-    _counter("ecc_dbe", "uncorrected memory errors", "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL"),
+    _counter("ecc_sbe", "corrected memory errors", "DCGM_FI_DEV_ECC_SBE_VOL_TOTAL", "ecc.errors.corrected.volatile.total"),
+    _counter(
+        "ecc_dbe", "uncorrected memory errors", "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", "ecc.errors.uncorrected.volatile.total"
+    ),
     Metric(
         "remapped_rows", "count", "remapped rows", {"remapped_rows": _SUM}, kind=Kind.COUNTER, heat=(0, 8),
         dcgm=("DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS", "DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS"),
+        nvidia_smi=("remapped_rows.uncorrectable",),
     ),
     Metric(
         "remap_failed", "0/1", "row remap failed", {"remap_failed": _SUM}, kind=Kind.FLAG, heat=(0, 1),
-        dcgm=("DCGM_FI_DEV_ROW_REMAP_FAILURE",),
+        dcgm=("DCGM_FI_DEV_ROW_REMAP_FAILURE",), nvidia_smi=("remapped_rows.failure",),
     ),
     Metric(
         "remap_pending", "0/1", "row remap pending", {"remap_pending": _SUM}, kind=Kind.FLAG, heat=(0, 1),
-        dcgm=("DCGM_FI_DEV_ROW_REMAP_PENDING",),
+        dcgm=("DCGM_FI_DEV_ROW_REMAP_PENDING",), nvidia_smi=("remapped_rows.pending",),
     ),
     _counter("nvlink_errors", "NVLink CRC errors", "DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL"),
     _counter("pcie_replays", "PCIe replays", "DCGM_FI_DEV_PCIE_REPLAY_COUNTER"),
@@ -79,16 +82,18 @@ GPU_METRICS = (
         quantum=0.01, worse=-1, dcgm=("DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",),
     ),
     Metric("temp_margin_c", "C", "margin to slowdown", {"temp_margin_c_avg": _MEAN}, low=-50, high=150, worse=-1,
-           dcgm=("DCGM_FI_DEV_GPU_TEMP_LIMIT",)),
+           dcgm=("DCGM_FI_DEV_GPU_TEMP_LIMIT",), nvidia_smi=("temperature.gpu.tlimit",)),
     Metric("pcie_width", "lanes", "PCIe width", {"pcie_width": _MEAN}, high=64, heat=(1, 16), worse=-1,
-           dcgm=("DCGM_FI_DEV_PCIE_LINK_WIDTH",)),
+           dcgm=("DCGM_FI_DEV_PCIE_LINK_WIDTH",), nvidia_smi=("pcie.link.width.current",)),
     Metric("recovery_action", "code", "recovery action", {"recovery_action": _MAX}, kind=Kind.CODE, high=16,
-           heat=(0, 4), dcgm=("DCGM_FI_DEV_GPU_RECOVERY_ACTION", "DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION")),
+           heat=(0, 4), dcgm=("DCGM_FI_DEV_GPU_RECOVERY_ACTION", "DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION"),
+           nvidia_smi=("gpu_recovery_action",)),
     Metric("xid", "code", "last XID", {"xid": _MAX}, kind=Kind.CODE, high=1e6, heat=(0, 1),
            dcgm=("DCGM_FI_DEV_XID_ERRORS",)),
     Metric(
         "clock_events", "bitmask", "clock event reasons", {"clock_events": _MAX}, kind=Kind.BITMASK, high=1e9,
         heat=(0, 255), dcgm=("DCGM_FI_DEV_CLOCK_THROTTLE_REASONS", "DCGM_FI_DEV_CLOCKS_EVENT_REASONS"),
+        nvidia_smi=("clocks_event_reasons.active", "clocks_throttle_reasons.active"),
     ),
 )
 
