@@ -162,6 +162,12 @@ class Terminal:
             CURSOR_ON
         ) > self.raw.rfind(CURSOR_OFF)
 
+    @property
+    def after(self) -> str:
+        """What was written to the shell's own screen after the end."""
+        rest = self.raw[self.raw.rfind(ALTERNATE_OFF) + len(ALTERNATE_OFF) :]
+        return re.sub(r"\x1b\[[0-9;?<=>]*[A-Za-z]", "", rest).strip()
+
 
 def _own_environment() -> dict[str, str]:
     """Return the environment without what would change how the console draws."""

@@ -32,6 +32,7 @@ def test_the_demo_shows_data_and_q_gives_the_terminal_back(environ):
         terminal.send("q")
         assert terminal.wait_for_end() == 0
         assert terminal.restored
+        assert terminal.after == ""
         assert terminal.modes == terminal.modes_before
 
 
@@ -55,6 +56,7 @@ def test_a_signal_gives_the_terminal_back(environ, number, code):
         terminal.signal(number)
         assert terminal.wait_for_end() == code
         assert terminal.restored
+        assert terminal.after == ""
         assert terminal.modes == terminal.modes_before
 
 

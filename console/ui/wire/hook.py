@@ -126,6 +126,7 @@ class Wire:
         self._writer: FrameWriter | None = None
         self._outlet: Outlet | None = None
         self._writing = False
+        self._ours = True
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.active = os.environ.get(SWITCH, "") != OWN_OUTPUT
@@ -145,6 +146,8 @@ class Wire:
             return False
         if driver.is_headless or driver.is_inline or driver.is_web:
             return False
+        if not self._ours:
+            return True
         try:
             self._take(renderable)
             self._send_when_due()
@@ -193,7 +196,12 @@ class Wire:
         self._send_pending()
 
     def _send_pending(self) -> None:
-        if not self.active or self._writer is None or not self._writer.pending or self._app._driver is None:
+        if (
+            not (self.active and self._ours)
+            or self._writer is None
+            or not self._writer.pending
+            or self._app._driver is None
+        ):
             return
         try:
             self._send_when_due()
@@ -242,7 +250,15 @@ class Wire:
         """Note that the terminal is ours (again), and shows nothing that we know."""
         self._outlet = outlet
         self._loop = asyncio.get_running_loop()
+        self._ours = True
         self.forget()
+
+    def stopped(self) -> None:
+        """Note that the terminal is the shell's again: nothing that still waits may be drawn over it."""
+        self._ours = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def drained(self) -> None:
         """Note, in the writing thread, that the terminal has taken all."""
@@ -266,6 +282,10 @@ def _wired(base: type[Driver], wire: Wire) -> type[Driver]:
         def start_application_mode(self) -> None:
             wire.started(self._outlet)
             super().start_application_mode()
+
+        def stop_application_mode(self) -> None:
+            wire.stopped()
+            super().stop_application_mode()
 
         def write(self, data: str) -> None:
             size = len(data.encode("utf-8", "replace")) if self._outlet is None else self._outlet.queue(data)
