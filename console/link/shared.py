@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.link.budget import TokenBucket
 from console.link.credentials import Credentials
+from console.link.tls import make_context
 
 if TYPE_CHECKING:
     import ssl
@@ -32,8 +33,6 @@ class Shared:
 
     async def context(self, endpoint: Endpoint) -> ssl.SSLContext:
         """Return the TLS context, which takes long to make; raises InsecureLink for files that cannot be used."""
-        from console.link.client import make_context
-
         async with self._lock:
             if self._context is None:
                 self._context = await make_context(self._config.tls, endpoint)

@@ -1,27 +1,16 @@
-"""Which labels say what a series is about: every spelling that exporters, scrapers and relabelling rules use."""
+"""Which labels say what the series of one store or exporter are about."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console.core.spellings import GPU, MIG, MODEL, NODE, UUID, WITH_PORT
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from console.config.values import LabelNames
-
-# dcgm-exporter writes Hostname (hostname since 2026-05), UUID (uuid in its old name space, gpu_uuid on NVLink rows) and
-# modelName (model_name there); Prometheus puts exported_ before a label that the target has too.
-UUID = ("UUID", "uuid", "gpu_uuid", "GPU_UUID", "exported_UUID", "exported_uuid")
-NODE = (
-    "Hostname", "hostname", "exported_Hostname", "exported_hostname", "node", "exported_node", "kubernetes_node",
-    "nodename", "node_name", "host", "exported_instance", "instance",
-)  # fmt: skip
-GPU = ("gpu", "GPU", "exported_gpu", "gpu_id", "gpu_index", "minor_number")
-MODEL = ("modelName", "model_name", "exported_modelName", "exported_model_name")
-MIG = ("GPU_I_ID", "gpu_i_id", "GPU_I_PROFILE")
-WITH_PORT = ("instance", "exported_instance")
-
 
 # Spellings that one fleet carries side by side while its exporters are being upgraded.
 TWINS = (UUID, NODE[:2], NODE[2:4], GPU[:2], MODEL[:2], MIG[:2])

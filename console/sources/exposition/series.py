@@ -52,6 +52,22 @@ class Rows:
         self.values += other.values
         self.at += other.at
 
+    def kept(self, keep: list[int]) -> Rows:
+        """Return some of the rows."""
+
+        def chosen(column: list[str]) -> list[str]:
+            return [column[i] for i in keep]
+
+        return Rows(
+            chosen(self.uuids),
+            chosen(self.nodes),
+            chosen(self.gpus),
+            chosen(self.models),
+            chosen(self.slices),
+            [self.values[i] for i in keep],
+            [self.at[i] for i in keep],
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Order:

@@ -109,7 +109,7 @@ class Columns:
             return rows
         keep = [i for i, (uuid, node) in enumerate(zip(rows.uuids, rows.nodes, strict=True)) if uuid or node]
         self.findings.unnamed = max(self.findings.unnamed, len(rows) - len(keep))
-        return _kept(rows, keep)
+        return rows.kept(keep)
 
     def _rows(
         self, decoder: RowDecoder, answer: Answer, content: bytes, found: dict[str, Rows], only: str
@@ -182,19 +182,4 @@ def _breathing(steps: Generator[None, None, T]) -> Generator[Part, None, T]:
 
 
 def _without(rows: Rows, uuids: set[str]) -> Rows:
-    return _kept(rows, [i for i, uuid in enumerate(rows.uuids) if uuid and uuid not in uuids])
-
-
-def _kept(rows: Rows, keep: list[int]) -> Rows:
-    def chosen(column: list[str]) -> list[str]:
-        return [column[i] for i in keep]
-
-    return Rows(
-        chosen(rows.uuids),
-        chosen(rows.nodes),
-        chosen(rows.gpus),
-        chosen(rows.models),
-        chosen(rows.slices),
-        [rows.values[i] for i in keep],
-        [rows.at[i] for i in keep],
-    )
+    return rows.kept([i for i, uuid in enumerate(rows.uuids) if uuid and uuid not in uuids])

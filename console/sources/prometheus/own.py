@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.core.spellings import NODE, WITH_PORT
 from console.model.reading import ColumnPart, NamedKeys
-from console.sources.exposition.labels import NODE, WITH_PORT, strip_port
+from console.sources.exposition.labels import strip_port
 from console.sources.prometheus.small import labelled_rows
 
 if TYPE_CHECKING:

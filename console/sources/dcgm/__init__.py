@@ -1,0 +1,16 @@
+"""The source of kind `dcgm`: reads the exporters of a site's nodes directly, where no Prometheus does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.sources.dcgm.source import DcgmSource
+
+if TYPE_CHECKING:
+    from console.config.values import SiteConfig, SourceConfig
+    from console.model.metrics import MetricTable
+
+
+def open(site: SiteConfig, source: SourceConfig, metrics: MetricTable) -> DcgmSource:
+    """Return the source that a fleet file names; it has asked nothing yet. Raises UsageError for bad targets."""
+    return DcgmSource(site.name, source, metrics)
