@@ -35,7 +35,7 @@ def alert_counts(snapshot: Snapshot | None, frame: SiteFrame, level: Level) -> N
 
 def _groups(snapshot: Snapshot, site: str) -> Iterator[tuple[str, ...]]:
     for alert in snapshot.alerts:
-        if alert.site == site and alert.state in OPEN:
+        if alert.site == site and alert.state in OPEN and alert.severity in FAILING:
             yield (alert.path or alert.site,)
     for check in snapshot.checks:
         if check.severity in FAILING and any(name == site and matches for name, matches, _ in check.by_site):
@@ -46,5 +46,10 @@ def _row(frame: SiteFrame, level: Level, path: str) -> int | None:
     parts = path.split("/")
     if len(parts) < level.depth:
         return None
-    found = frame.topology.resolve("/".join(parts[: level.depth]))
+    topology = frame.topology
+    # There may be thousands of alerts: a node is found by its name, which is one in a site, not by a walk.
+    node = topology.node_row(parts[3]) if len(parts) > 3 else None
+    if node is not None and level is not Level.GPU:
+        return topology.parent(Level.NODE, node, level)
+    found = topology.resolve("/".join(parts[: level.depth]))
     return found[1] if found is not None and found[0] is level else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.core.addresses import addressed
 from console.core.aggregates import Told, told, told_remapped
+from console.core.foreign_alerts import ForeignAlerts
 from console.core.join import Join, Joiner
 from console.core.placement import Placed, all_jobs, jobs_remapped, placed
 from console.core.remap import named_map, row_count, row_map
@@ -21,6 +22,7 @@ from console.core.voices import TimeShare, Voice, hear, remapped, together
 from console.model.levels import SITE_LEVELS, Level
 from console.model.reading import (
     AggregatePart,
+    AlertsPart,
     ColumnPart,
     EventsPart,
     InOrder,
@@ -68,6 +70,7 @@ class SiteMerger:
         self._jobs: Jobs | None = None
         self._reports: dict[str, NodeReports] = {}
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self._alerts = ForeignAlerts()
         self._raw: OrderedDict[str, str] = OrderedDict()
         self._strangers = Strangers()
         self._share = TimeShare()
@@ -93,6 +96,8 @@ class SiteMerger:
         elif isinstance(part, EventsPart):
             newest = islice(part.events, max(0, len(part.events) - MOST_EVENTS), None)
             self._events.extend(addressed(newest, self.topology, self._joiner.node_row))
+        elif isinstance(part, AlertsPart):
+            self._alerts.take(source, part.alerts)
         elif isinstance(part, RawPart):
             self._record(part)
 
@@ -115,6 +120,7 @@ class SiteMerger:
             unjoined=self._strangers.listed(),
             raw=MappingProxyType(dict(self._raw)),
             reports=MappingProxyType(dict(self._reports)),
+            alerts=self._alerts.listed(self._mapped, self._joiner.node_row),
         )
 
     def _column(self, part: ColumnPart, source: str, stale_after_s: float, received_at: float) -> None:

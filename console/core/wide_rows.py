@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.core.alert_counts import FAILING, OPEN
 from console.core.registry import Family, Field
 from console.core.rollup import by_domain, reporting_counts
 from console.core.rows import Children, SiteRows, combined, distinct_jobs
 from console.core.segments import run_maxima, run_sums
 from console.core.texts import TextValues, constant, joined
-from console.model.levels import Level, Severity
+from console.model.levels import Level
 from console.model.metrics import MetricTable, RollUp
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ class FleetRows:
     def number(self, field: Field) -> Numbers:
         """Return float64[1]; NaN is missing."""
         if field.name == "alerts" and self.snapshot is not None:
-            bad = sum(check.severity in (Severity.WARNING, Severity.CRITICAL) for check in self.snapshot.checks)
-            return np.array([float(bad + len(self.snapshot.alerts))])
+            bad = sum(check.severity in FAILING for check in self.snapshot.checks)
+            bad += sum(alert.state in OPEN and alert.severity in FAILING for alert in self.snapshot.alerts)
+            return np.array([float(bad)])
         sites = JoinedRows(tuple(self._sites(Level.SITE)))
         if field.family is Family.COUNT:
             how = RollUp.MAX if field.name == "age_s" else RollUp.SUM

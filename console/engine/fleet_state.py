@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
+from console.core.alert_places import alerts_by_site
 from console.core.checks import CheckBook
 from console.core.history import HistoryRings
 from console.core.inventory import empty_topology
 from console.core.merge import SiteMerger
+from console.model.reading import AlertsPart
 from console.model.snapshot import Frame, SiteFrame, Snapshot
 
 if TYPE_CHECKING:
@@ -51,13 +53,16 @@ class FleetState:
 
     def apply(self, record: SourceRecord, reading: Reading, part: Part) -> None:
         """Merge one part of a reading."""
-        merger = self._mergers[record.site]
-        merger.apply(
-            part,
-            source=record.setup.name,
-            stale_after_s=max(record.stale_after_s, reading.stale_after_s),
-            received_at=reading.received_at,
-        )
+        stale_after_s = max(record.stale_after_s, reading.stale_after_s)
+        source, at = record.setup.name, reading.received_at
+        if isinstance(part, AlertsPart):
+            # One Alertmanager serves several sites: an alert that names another of ours is shown there.
+            for site, alerts in alerts_by_site(part.alerts, record.site, tuple(self._mergers)).items():
+                teller = source if site == record.site else f"{record.site}/{source}"
+                told = AlertsPart(alerts)
+                self._mergers[site].apply(told, source=teller, stale_after_s=stale_after_s, received_at=at)
+            return
+        self._mergers[record.site].apply(part, source=source, stale_after_s=stale_after_s, received_at=at)
 
     def tick(self, extra_notices: Callable[[], tuple[str, ...]]) -> Iterator[Snapshot | None]:
         """Yield None after each step, and at last the new snapshot."""
@@ -110,6 +115,7 @@ class FleetState:
             frame=frame,
             environment=self._config.environment,
             findings=self._detectors.findings,
+            alerts=tuple(alert for site in frame.sites for alert in site.alerts),
             checks=self._checks,
             sources=tuple(record.status(frame.at) for record in self._records),
             notices=(*self._unexpected(frame), *self._faults.values(), *self._detectors.complaints, *extra_notices),

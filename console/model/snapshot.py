@@ -103,7 +103,7 @@ class SiteFrame:
     `columns` by metric name (each in topology order of the metric's level); `reporting` bool[gpus] is whether a GPU
     has any current value; `rollups` by metric name; `stale` is true when every telemetry source of the site is stale:
     its numbers then leave every total. `data_at` is the newest sample time. `reports` are the words of schedulers on
-    the site's nodes, by the source's name.
+    the site's nodes, by the source's name; `alerts` are those of other systems.
     """
 
     topology: SiteTopology
@@ -118,6 +118,7 @@ class SiteFrame:
     unjoined: tuple[Unjoined, ...] = ()
     raw: Mapping[str, str] = field(default_factory=dict)
     reports: Mapping[str, NodeReports] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
 
     @property
     def site(self) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.plugin import AlertState, Align, Level, Severity, Table, TableColumn, clean, format_value
+from console.plugin import Align, Level, Severity, Table, TableColumn, clean, format_value
+
+from .alerts import groups, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from console.plugin import Alert, CheckResult, Snapshot
+    from console.plugin import CheckResult, Snapshot
+
+    from .alerts import Group
 
 GLYPHS = {Severity.CRITICAL: "✖", Severity.WARNING: "▲", Severity.UNKNOWN: "?"}
 WORDS = {Severity.CRITICAL: "crit", Severity.WARNING: "warn", Severity.UNKNOWN: "unkn"}
 WIDE = 120
-OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Incident:
 def incidents(snapshot: Snapshot) -> list[Incident]:
     """Return what is wrong: critical first, then by GPUs at risk, then by what it is called."""
     found = [_of_check(check, snapshot) for check in snapshot.checks if check.severity in GLYPHS]
-    found += [_of_alert(alert) for alert in snapshot.alerts if alert.state in OPEN and alert.severity in GLYPHS]
+    found += [_of_alerts(group) for group in groups(snapshot)]
     return sorted(found, key=lambda each: (-each.severity.rank, -each.gpus, each.name))
 
 
@@ -58,7 +61,7 @@ def incident_table(snapshot: Snapshot, width: int = WIDE) -> Table:
     return Table(
         columns,
         ids=_unique_ids(rows),
-        title=_title(rows),
+        title=_title(rows, snapshot),
         total=len(rows),
         empty=_quiet(snapshot),
         severities=[row.severity.value for row in rows],
@@ -74,8 +77,10 @@ def _longest(rows: Sequence[Incident]) -> int:
     return max((len(row.where) for row in rows), default=0)
 
 
-def _title(rows: Sequence[Incident]) -> str:
-    return f"INCIDENTS {len(rows)} by GPUs at risk" if rows else "INCIDENTS"
+def _title(rows: Sequence[Incident], snapshot: Snapshot) -> str:
+    silenced = quiet(snapshot.alerts)
+    title = f"INCIDENTS {len(rows)} by GPUs at risk" if rows else "INCIDENTS"
+    return f"{title}  {silenced}" if silenced else title
 
 
 def _quiet(snapshot: Snapshot) -> str:
@@ -106,17 +111,21 @@ def _of_check(check: CheckResult, snapshot: Snapshot) -> Incident:
     )
 
 
-def _of_alert(alert: Alert) -> Incident:
+def _of_alerts(group: Group) -> Incident:
+    first = group.first
+    paths = tuple(alert.path or alert.site for alert in group.alerts)
+    place = _shared(paths)
+    more = f"  {len(paths):,} alerts" if len(paths) > 1 else ""
     return Incident(
-        name=clean(alert.title, 60),
-        severity=alert.severity,
-        gpus=alert.gpus,
+        name=clean(first.title, 60),
+        severity=first.severity,
+        gpus=group.gpus,
         exact=True,
-        since=alert.since,
-        addresses=(alert.path or alert.site,),
-        where=clean(alert.path.replace("/", " ", 1) or alert.site, 60),
-        why=clean(alert.title, 200),
-        jobs=alert.jobs,
+        since=first.since,
+        addresses=(place, *paths),
+        where=clean(place.replace("/", " ", 1), 60) + more,
+        why=group.why,
+        jobs=tuple(dict.fromkeys(job for alert in group.alerts for job in alert.jobs)),
     )
 
 

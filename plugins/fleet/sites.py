@@ -9,6 +9,8 @@ import numpy as np
 
 from console.plugin import Align, Level, Severity, Table, TableColumn, clean, select
 
+from .alerts import OPEN
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -115,7 +117,7 @@ def _trouble(snapshot: Snapshot, stale: NDArray[np.bool_]) -> TableColumn:
 
 def _counts(snapshot: Snapshot, site: str) -> tuple[int, int]:
     bad = [check.severity for check in snapshot.checks if any(name == site and n for name, n, _ in check.by_site)]
-    bad += [alert.severity for alert in snapshot.alerts if alert.site == site]
+    bad += [alert.severity for alert in snapshot.alerts if alert.site == site and alert.state in OPEN]
     return bad.count(Severity.CRITICAL), bad.count(Severity.WARNING)
 
 
