@@ -16,10 +16,10 @@ from console.config.structure import (
     text,
     unknown_key,
 )
-from console.config.text_fields import count, metric_name, name, positive
+from console.config.text_fields import count, metric_name, name, one_or_more, positive
 from console.config.units import duration_s
 
-LATER = frozenset({"dcgm", "slurm", "kubernetes", "alertmanager", "nvml", "ssh", "redfish"})
+LATER = frozenset({"slurm", "kubernetes", "nvml", "ssh", "redfish"})
 
 
 def queries(raw: Any, _: Any = None) -> Mapping[str, str]:
@@ -29,8 +29,18 @@ def queries(raw: Any, _: Any = None) -> Mapping[str, str]:
     return {metric_name(key, str): each for key, each in gathered(raw.items(), lambda each: text(each, None))}
 
 
+def web_path(raw: Any, _: Any = None) -> str:
+    """Take the path of an HTTP address, without ? and #."""
+    path = text(raw)
+    if not path.startswith("/") or any(each in path for each in "?# "):
+        raise Fault(f"expected a path such as /metrics, found {described(raw)}")
+    return path
+
+
 # `prometheus`: which dialect, which series are ours, whether recording rules (`gigadeck rules`) are used, how a full
-# sweep is read and how often, and expressions for what no site has under one name.
+# sweep is read and how often, and expressions for what no site has under one name. `dcgm`: the exporters (host lists,
+# in place of `url`), how many are asked at once, and who says what a node is called. `alertmanager`: matchers of the
+# alerts that are this site's, and the label that says how bad they are.
 OPTIONS: Mapping[str, Mapping[str, Hook]] = {
     "prometheus": {
         "flavor": one_of(("auto", "prometheus", "thanos", "mimir", "victoriametrics")),
@@ -43,9 +53,19 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
         "queries": queries,
     },
     "site": {"site": name},
+    "dcgm": {
+        "targets": one_or_more,
+        "targets_file": text,
+        "path": web_path,
+        "concurrency": count(1, 256),
+        "hostname_from": one_of(("label", "target")),
+    },
+    "alertmanager": {"filter": one_or_more, "severity_label": text},
     "emulator": {"gpus": count(1), "seed": count(0), "scenario": name},
 }
 WITHOUT_URL = frozenset({"emulator"})
+# Kinds that take other keys in place of a URL.
+INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {"dcgm": ("targets", "targets_file")}
 
 
 def kind_fault(kind: object) -> Fault | None:

@@ -11,7 +11,15 @@ from typing import Any
 from cattrs import Converter
 from cattrs.gen import override
 
-from console.config.kinds import LATER, OPTIONS, WITHOUT_URL, kind_fault, read_options
+from console.config.kinds import (
+    INSTEAD_OF_URL,
+    LATER,
+    OPTIONS,
+   
+    WITHOUT_URL,
+    kind_fault,
+    read_options,
+)
 from console.config.structure import Fault, FaultsError, Hook, described, faults_of, gathered, keys_of, record, text
 from console.config.text_fields import (
     existing_file,
@@ -143,8 +151,11 @@ def _source_faults(raw: Mapping[str, Any]) -> Iterable[Fault]:
     kind = raw.get("kind")
     if kind is not None and (fault := kind_fault(kind)):
         yield fault
-    if kind in OPTIONS and kind not in WITHOUT_URL and raw.get("url") is None:
-        yield Fault("is required", "url")
+    if kind not in OPTIONS or kind in WITHOUT_URL or not isinstance(kind, str):
+        return
+    instead = INSTEAD_OF_URL.get(kind, ())
+    if not any(raw.get(key) is not None for key in ("url", *instead)):
+        yield Fault(f"is required{', or ' + ' or '.join(instead) if instead else ''}", "url")
 
 
 def _secret_check(private: bool) -> Any:

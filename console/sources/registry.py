@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MODULES = {
     "prometheus": "console.sources.prometheus",
     "site": "console.sources.site",
+    "dcgm": "console.sources.dcgm",
+    "alertmanager": "console.sources.alertmanager",
     "emulator": "console.sources.emulator",
 }
 

@@ -136,7 +136,7 @@ def test_checks_keep_their_expression_as_text_with_its_position(config: FleetCon
 
 def test_the_example_loads() -> None:
     config = load_fleet(example_fleet())
-    assert {source.kind for site in config.sites for source in site.sources} == {"prometheus", "site", "emulator"}
+    assert {source.kind for site in config.sites for source in site.sources} == set(OPTIONS)
 
 
 def keys_of_values() -> set[str]:
