@@ -129,6 +129,10 @@ def seen(line, x, columns):
 
 def textual_output(frame, console, cursor):
     x, y = cursor
+    for *_, strip in pieces(frame):
+        for segment in strip:
+            if segment.style is not None:
+                segment.style._ansi = None  # Rich keeps it, even for a console of other colours
     return frame.render_segments(console) + f"\x1b[{y + 1};{x + 1}H"
 
 
