@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from console.cli.commands.console import app_setup
+from console.cli.interpreter import keep_pauses_short, tune
 from console.engine.fill import fill_history
 from console.ui.app import ConsoleApp
 from console.wiring import open_fleet
@@ -133,7 +134,9 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("--without-engine", action="store_true")
     given = parser.parse_args()
+    tune()
     fleet = open_fleet(given.fleet)
+    keep_pauses_short(fleet.session)
     setup = app_setup(fleet)
     app = MeasuredApp(_without_engine(fleet, setup) if given.without_engine else setup)
     probe = LockProbe()

@@ -29,8 +29,10 @@ def open_console(choice: Choice, demo: Demo | None = None) -> int:
 
     set_up_logging(choice, quiet=True)
     fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only, demo=demo, keep_journal=True)
+    from console.cli.interpreter import keep_pauses_short
     from console.ui.run import run_app
 
+    keep_pauses_short(fleet.session)
     return run_app(app_setup(fleet))
 
 

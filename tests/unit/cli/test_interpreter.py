@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+
+import pytest
+
+from console.cli import interpreter
+
+
+@dataclass
+class Topology:
+    version: int = 1
+
+
+@dataclass
+class Site:
+    site: str
+    topology: Topology
+    data_at: float = 1.0
+
+
+class Frame:
+    def __init__(self, *sites):
+        self.sites = sites
+
+
+class Snapshot:
+    def __init__(self, *sites):
+        self.frame = Frame(*sites)
+
+
+class Session:
+    def subscribe(self, callback):
+        self.publish = callback
+
+
+@pytest.fixture
+def freezes(monkeypatch):
+    calls = []
+    monkeypatch.setattr(gc, "freeze", lambda: calls.append(1))
+    return calls
+
+
+@pytest.fixture
+def session():
+    session = Session()
+    interpreter.keep_pauses_short(session)
+    return session
+
+
+def test_freezes_once_when_the_sites_have_settled(session, freezes):
+    for _ in range(interpreter.SETTLING_SNAPSHOTS):
+        session.publish(Snapshot(Site("muc1", Topology())))
+        assert not freezes
+    for _ in range(20):
+        session.publish(Snapshot(Site("muc1", Topology())))
+    assert len(freezes) == 1
+
+
+def test_freezes_again_after_a_new_topology_and_a_new_site(session, freezes):
+    for sites in ([Site("a", Topology())], [Site("a", Topology(2))], [Site("a", Topology(2)), Site("b", Topology())]):
+        before = len(freezes)
+        for _ in range(10):
+            session.publish(Snapshot(*sites))
+        assert len(freezes) == before + 1
+
+
+def test_does_not_count_sites_without_data(session, freezes):
+    for _ in range(10):
+        session.publish(Snapshot(Site("muc1", Topology(), data_at=0.0)))
+    assert not freezes
