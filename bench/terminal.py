@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import pty
-import re
 import select
 import signal
 import struct
@@ -14,45 +13,20 @@ import termios
 import time
 from typing import TYPE_CHECKING
 
+from bench.screen import Screen
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-class Marker:
-    """Follows on which line of the screen a glyph was drawn last, from the bytes that move the cursor and draw it."""
-
-    def __init__(self, glyph: str) -> None:
-        self.line = 0
-        self._drawn_at = 0
-        self._rest = b""
-        self._seen = re.compile(rb"\x1b\[(\d+);\d+H|" + re.escape(glyph.encode()))
-
-    def feed(self, piece: bytes) -> None:
-        """Take what the program wrote next; an escape sequence may be cut in two."""
-        text = self._rest + piece
-        end = 0
-        for found in self._seen.finditer(text):
-            end = found.end()
-            if found[1]:
-                self.line = int(found[1])
-            else:
-                self._drawn_at = self.line
-        self._rest = text[max(end, len(text) - 16) :]
-
-    @property
-    def drawn_at(self) -> int:
-        """The line, 1 at the top; 0 before the glyph was drawn."""
-        return self._drawn_at
-
-
 class Terminal:
-    """A program on a pseudo-terminal of `columns` x `lines`; `output` is all that it wrote."""
+    """A program on a pseudo-terminal of `columns` x `lines`; `screen` is what it has drawn."""
 
     def __init__(
         self, command: Sequence[str], columns: int = 80, lines: int = 24, env: Mapping[str, str] | None = None
     ) -> None:
+        self.screen = Screen(columns, lines)
         self.started = time.perf_counter()
-        self.output = bytearray()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             try:
@@ -65,48 +39,41 @@ class Terminal:
         """Type."""
         os.write(self._fd, keys)
 
-    def read(self, timeout_s: float) -> bytes:
-        """Return what comes within `timeout_s`, empty if nothing does; raises EOFError at the program's end."""
+    def read(self, timeout_s: float) -> bool:
+        """Draw what comes within `timeout_s`; return whether anything did. Raises EOFError at the program's end."""
         ready, _, _ = select.select([self._fd], [], [], max(0.0, timeout_s))
         if not ready:
-            return b""
+            return False
         try:
             piece = os.read(self._fd, 65536)
         except OSError:
             piece = b""
         if not piece:
             raise EOFError
-        self.output += piece
-        return piece
+        self.screen.feed(piece)
+        return True
 
-    def until(self, seen: Callable[[bytes], bool], timeout_s: float = 60.0) -> float:
-        """Read until `seen(all output)`; return the seconds since the start. Raises TimeoutError."""
-        end = time.perf_counter() + timeout_s
-        while not seen(bytes(self.output)):
-            left = end - time.perf_counter()
+    def until(self, seen: Callable[[Screen], bool], timeout_s: float = 60.0) -> float:
+        """Read until `seen(screen)`; return the seconds since this call. Raises TimeoutError with the screen."""
+        began = time.perf_counter()
+        while not seen(self.screen):
+            left = began + timeout_s - time.perf_counter()
             if left <= 0:
-                raise TimeoutError(f"not seen within {timeout_s:g} s; last output: {bytes(self.output[-300:])!r}")
+                shown = "\n".join(line.rstrip() for line in self.screen.lines)
+                raise TimeoutError(f"not seen within {timeout_s:g} s on this screen:\n{shown}")
             self.read(min(left, 0.5))
-        return time.perf_counter() - self.started
+        return time.perf_counter() - began
 
-    def listen(self, seconds: float, marker: Marker | None = None) -> None:
-        """Read for so long, and forget what was read before."""
+    def listen(self, seconds: float) -> None:
+        """Read for so long."""
         end = time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
-            piece = self.read(left)
-            if marker is not None:
-                marker.feed(piece)
-            del self.output[:]
+            self.read(left)
 
-    def until_moved(self, marker: Marker, timeout_s: float) -> float:
-        """Read until the marker is drawn on another line; return how many seconds that took. Raises TimeoutError."""
-        started, line = time.perf_counter(), marker.drawn_at
-        while marker.drawn_at == line:
-            if time.perf_counter() - started > timeout_s:
-                raise TimeoutError(f"the marker stayed on line {line} for {timeout_s:g} s")
-            marker.feed(self.read(timeout_s))
-            del self.output[:]
-        return time.perf_counter() - started
+    @property
+    def age_s(self) -> float:
+        """Seconds since the program was started."""
+        return time.perf_counter() - self.started
 
     def signal(self, number: int) -> None:
         """Send the program a signal."""

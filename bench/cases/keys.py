@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.measure import Figure, quantile
 from bench.stores import NODES
-from bench.terminal import Marker, Terminal
+from bench.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,9 @@ SETTLE_S = 25.0
 GAP_S = (0.03, 0.05)
 STILL_S = 3.0
 LOST_S = 5.0
+CURSOR = "▸"
 # The counts of a site's GPUs: not on the screen before its first data.
-LIVE = re.compile(rb"9\d,\d{3}/100,000")
+LIVE = re.compile(r"9\d,\d{3}/100,000")
 STORE_SITE = """
   - name: store
     layout: '^(?P<node>(?P<hall>h\\d+)-(?P<rack>r\\d+)-n\\d+)'
@@ -104,15 +105,11 @@ def _press(fleet: Path, keys: int, *more: str) -> tuple[list[float], dict[str, A
     env = {"GIGADECK_CONFIG_DIR": str(fleet.parent), "GIGADECK_STATE_DIR": str(fleet.parent)}
     command = [sys.executable, "-m", "bench.loaded_console", str(fleet), str(result), *more]
     with Terminal(command, columns=120, lines=40, env=env) as terminal:
-        marker = Marker("▸")
-        terminal.until(lambda out: LIVE.search(out) is not None)
-        terminal.listen(STILL_S if more else SETTLE_S, marker)
-        _go_to_a_table(terminal, marker)
+        terminal.until(lambda screen: screen.find(LIVE))
+        terminal.listen(STILL_S if more else SETTLE_S)
+        _go_to_a_table(terminal)
         terminal.signal(signal.SIGUSR1)
-        waits = [
-            _press_one(terminal, marker, key, gap_s)
-            for key, gap_s in zip(cycle((b"j", b"k")), _gaps(keys), strict=False)
-        ]
+        waits = [_press_one(terminal, key, gap_s) for key, gap_s in zip(cycle((b"j", b"k")), _gaps(keys), strict=False)]
         terminal.signal(signal.SIGTERM)
         terminal.drain(10.0)
     measured: dict[str, Any] = json.loads(result.read_text())
@@ -124,21 +121,26 @@ def _gaps(keys: int) -> list[float]:
     return [chance.uniform(*GAP_S) for _ in range(keys)]
 
 
-def _go_to_a_table(terminal: Terminal, marker: Marker) -> None:
+def _go_to_a_table(terminal: Terminal) -> None:
     """Put the cursor on a row from which `j` leads on; raises TimeoutError where there is none."""
     for before in (b"", b"\t", b"\t", b"\t"):
         terminal.send(before)
-        terminal.listen(1.0, marker)
+        terminal.listen(1.0)
         with contextlib.suppress(TimeoutError):
             for key in (b"j", b"k"):
                 terminal.send(key)
-                terminal.until_moved(marker, 1.0)
+                _until_moved(terminal, 1.0)
             return
-    raise TimeoutError("no table with two rows on the screen")
+    raise TimeoutError("no table with two rows on the screen:\n" + "\n".join(terminal.screen.lines))
 
 
-def _press_one(terminal: Terminal, marker: Marker, key: bytes, gap_s: float) -> float:
+def _press_one(terminal: Terminal, key: bytes, gap_s: float) -> float:
     """Press a key that moves the cursor, a while after the last one; return the seconds to its paint."""
-    terminal.listen(gap_s, marker)
+    terminal.listen(gap_s)
     terminal.send(key)
-    return terminal.until_moved(marker, LOST_S)
+    return _until_moved(terminal, LOST_S)
+
+
+def _until_moved(terminal: Terminal, timeout_s: float) -> float:
+    before = terminal.screen.line_of(CURSOR)
+    return terminal.until(lambda screen: screen.line_of(CURSOR) not in (before, -1), timeout_s)

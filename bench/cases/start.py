@@ -11,7 +11,11 @@ from bench.measure import Figure, alternately
 from bench.terminal import Terminal
 
 # A site's row with its count of live GPUs: never there before the first reading.
-DATA = re.compile(rb"[1-9][0-9]{0,2}(,[0-9]{3})*/[0-9,]+")
+DATA = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})*/[0-9,]+")
+
+# The mark of the environment stands in the frame; the reference paints one word.
+FRAME = re.compile("LAB|lab")
+BLANK = re.compile("painted")
 
 
 def run(*, quick: bool) -> list[Figure]:
@@ -43,10 +47,13 @@ def _first_data(runs: int) -> Figure:
         env = {"GIGADECK_CONFIG_DIR": home, "GIGADECK_STATE_DIR": home}
         for number in range(runs + 1):
             with Terminal(empty, env=env) as terminal:
-                blank_s = terminal.until(lambda out: b"painted" in out)
+                terminal.until(lambda screen: screen.find(BLANK))
+                blank_s = terminal.age_s
             with Terminal(demo, env=env) as terminal:
-                frame_s = terminal.until(lambda out: b"lab" in out.lower())
-                data_s = terminal.until(lambda out: DATA.search(out) is not None)
+                terminal.until(lambda screen: screen.find(FRAME))
+                frame_s = terminal.age_s
+                terminal.until(lambda screen: screen.find(DATA))
+                data_s = terminal.age_s
             if number:
                 ours.append(data_s)
                 reference.append(blank_s)
