@@ -6,6 +6,7 @@ want=""
 need() { [ -x "$(command -v "$1" 2>/dev/null || echo "/usr/sbin/$1")" ] || want="$want $2"; }
 need prometheus prometheus
 need victoria-metrics victoria-metrics
+need prometheus-alertmanager prometheus-alertmanager
 need sshd openssh-server
 need ssh openssh-client
 need tmux tmux
