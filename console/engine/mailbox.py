@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
 Item = TypeVar("Item")
 
@@ -36,6 +36,11 @@ class Mailbox(Generic[Item]):
     def take(self) -> Item | None:
         """Remove and return the oldest key's item, None if there is none."""
         return self._items.popitem(last=False)[1] if self._items else None
+
+    def take_if(self, wanted: Callable[[Item], bool]) -> list[Item]:
+        """Remove and return the items that are wanted."""
+        keys = [key for key, item in self._items.items() if wanted(item)]
+        return [self._items.pop(key) for key in keys]
 
     def drain(self) -> list[Item]:
         """Remove and return everything."""

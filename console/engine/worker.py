@@ -89,10 +89,12 @@ class PluginWorker:
             reason = f"{call.what} did not return within {self._limit_s:g} s: disabled"
             self.refused[call.owner] = reason
             self._current = None
+            waiting = self._calls.take_if(lambda each: each.owner == call.owner)
             self._replace_thread()
         log.error("plugin %s: %s", call.owner, reason)
         self._on_hang(call.owner, reason)
-        call.done(None, PluginError(call.owner, reason))
+        for refused in (call, *waiting):
+            refused.done(None, PluginError(call.owner, reason))
 
     def close(self) -> None:
         """Stop serving; every waiting and running call ends with an error now."""

@@ -89,6 +89,24 @@ def test_a_plugin_that_never_returns_is_named_and_the_others_go_on(worker, clock
     never.set()
 
 
+def test_what_waits_for_a_plugin_that_hangs_ends_with_it_and_never_runs(worker, clock):
+    started, never, ran = threading.Event(), threading.Event(), []
+    lost, waiting = Heard(), Heard()
+
+    def hang() -> None:
+        started.set()
+        never.wait(30)
+
+    worker.submit("a", Call("bad", "view", hang, lost))
+    assert started.wait(10)
+    worker.submit("b", Call("bad", "view", lambda: ran.append(1), waiting))
+    clock.tick(3.5)
+    worker.check()
+    assert "did not return" in str(waiting.wait()[1])
+    never.set()
+    assert not ran
+
+
 def test_a_newer_call_of_the_same_key_cancels_the_waiting_one(worker):
     gate, busy, old, new = threading.Event(), Heard(), Heard(), Heard()
     entered = threading.Event()
