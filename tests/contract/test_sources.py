@@ -82,8 +82,17 @@ def store(**more: object) -> FakeStore:
     return FakeStore(rows, time.time(), **more)  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=["prometheus-query", "prometheus-federate", "prometheus-export", "site"])
+async def pager(request: Request, writer: Writer) -> None:
+    alerts = [{"fingerprint": f"{i}", "labels": {"alertname": "A", "instance": f"n{i}"}} for i in range(16)]
+    await answer(json.dumps(alerts if request.path.endswith("alerts") else []))(request, writer)
+
+
+@pytest.fixture(params=["prometheus-query", "prometheus-federate", "prometheus-export", "site", "dcgm", "alertmanager"])
 def voice(request: pytest.FixtureRequest) -> Voice:
+    if request.param == "alertmanager":
+        return Voice("alertmanager", pager)
+    if request.param == "dcgm":
+        return Voice("dcgm", forward(request.getfixturevalue("emulated")))
     if request.param == "site":
         url = request.getfixturevalue("emulated")
         name = json.loads(urllib.request.urlopen(f"{url}/site/v1/sites", timeout=10).read())
@@ -120,11 +129,12 @@ class Watched:
         self.merger = SiteMerger(empty_topology(SITE), BUILTIN)
 
     async def gpus(self) -> int:
-        """Read once and return how many GPUs report now."""
+        """Read once and return how many GPUs report now; of a source of alerts, how many of those there are."""
         reading, parts = await everything(self.source)
         for part in parts:
             self.merger.apply(part, source="src", stale_after_s=60.0, received_at=reading.received_at)
-        return int(np.count_nonzero(self.merger.frame(reading.received_at).reporting))
+        frame = self.merger.frame(reading.received_at)
+        return int(np.count_nonzero(frame.reporting)) or len(frame.alerts)
 
 
 async def gpus_of(source: Source) -> int:
