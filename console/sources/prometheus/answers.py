@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from itertools import pairwise
 from json import JSONDecoder
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,14 @@ import msgspec
 
 from console.sources.exposition.labels import strip_port
 from console.sources.exposition.series import Rows
+from console.sources.prometheus.samples import (
+    Samples,
+    gaps_of_line,
+    gaps_of_pairs,
+    is_empty,
+    newest_lines,
+    newest_pairs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -26,8 +33,6 @@ WARNINGS = 10
 PEEK_BYTES = 8192
 INTERVALS = 200
 Pair = tuple[float, float]
-Loose = float | str | None
-LOOSE = "loose"
 
 
 class Shape(StrEnum):
@@ -91,12 +96,11 @@ def peek_warnings(content: bytes) -> tuple[str, ...]:
     return (*found, *(str(warning) for warning in warnings[:WARNINGS]))
 
 
-# Numbers are strings to the query API, and text like "Infinity" or null to exports now and then.
-FIELDS: dict[str, dict[str, Any]] = {
+# Numbers are strings to the query API.
+FIELDS: dict[Shape, dict[str, Any]] = {
     Shape.VECTOR: {"value": Pair},
-    Shape.MATRIX: {"values": list[Pair]},
-    Shape.EXPORT: {"values": list[float], "timestamps": list[float]},
-    LOOSE: {"values": list[Loose], "timestamps": list[float]},
+    Shape.MATRIX: {"values": msgspec.Raw},
+    Shape.EXPORT: {"values": msgspec.Raw, "timestamps": msgspec.Raw},
 }
 
 
@@ -208,17 +212,13 @@ class RowDecoder:
     def _export_lines(self, piece: bytes) -> list[Any]:
         try:
             return self._rows[Shape.EXPORT].decode_lines(piece)
-        except msgspec.ValidationError:
-            pass
+        except msgspec.ValidationError as error:
+            raise self._who.bad(f"export lines of another shape: {short(error)}") from None
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._who.bad(f"the export is damaged: {short(error)}") from None
-        try:
-            return self._rows[LOOSE].decode_lines(piece)
-        except msgspec.MsgspecError as error:
-            raise self._who.bad(f"export lines of another shape: {short(error)}") from None
 
     def _add(self, shape: Shape, found: list[Any], into: dict[str, Rows], only: str) -> None:
-        found = [row for row in found if row.values] if shape is not Shape.VECTOR else found
+        found = [row for row in found if not is_empty(row.values)] if shape is not Shape.VECTOR else found
         if only:
             self._append(shape, found, into.setdefault(only, Rows()))
             return
@@ -237,8 +237,13 @@ class RowDecoder:
             rows.gpus += self._column("gpu", labels)
             rows.models += self._column("model", labels)
             rows.slices += self._column("mig", labels)
-        _SAMPLES[shape](found, rows)
-        self._learn_interval(shape, found)
+        try:
+            at, values = _SAMPLES[shape](found)
+            self._learn_interval(shape, found)
+        except msgspec.MsgspecError as error:
+            raise self._who.bad(f"samples of another shape than a {shape}'s: {short(error)}") from None
+        rows.at += at
+        rows.values += values
 
     def _column(self, role: str, labels: list[Any]) -> list[str]:
         names = self._fields[role]
@@ -254,37 +259,23 @@ class RowDecoder:
         if shape is Shape.VECTOR or len(self._intervals) >= INTERVALS:
             return
         for row in found[:20]:
-            times = [t / 1000 for t in row.timestamps] if shape is Shape.EXPORT else [t for t, _ in row.values]
-            self._intervals += [b - a for a, b in pairwise(times) if b > a]
+            self._intervals += gaps_of_line(row.timestamps) if shape is Shape.EXPORT else gaps_of_pairs(row.values)
 
 
-def _vector_samples(found: list[Any], rows: Rows) -> None:
+def _vector_samples(found: list[Any]) -> Samples:
     pairs = [row.value for row in found]
-    rows.at += [at for at, _ in pairs]
-    rows.values += [value for _, value in pairs]
+    return [at for at, _ in pairs], [value for _, value in pairs]
 
 
-def _matrix_samples(found: list[Any], rows: Rows) -> None:
-    newest = [row.values[-1] for row in found]
-    rows.at += [at for at, _ in newest]
-    rows.values += [value for _, value in newest]
+def _matrix_samples(found: list[Any]) -> Samples:
+    return newest_pairs([row.values for row in found])
 
 
-def _export_samples(found: list[Any], rows: Rows) -> None:
-    # Raw samples of two replicas are not in order of time.
-    rows.at += [max(row.timestamps) / 1000 for row in found]
-    values = [row.values[row.timestamps.index(max(row.timestamps))] for row in found]
-    rows.values += [value if type(value) is float else _loose(value) for value in values]
+def _export_samples(found: list[Any]) -> Samples:
+    return newest_lines([row.values for row in found], [row.timestamps for row in found])
 
 
-def _loose(value: object) -> float:
-    try:
-        return float(value) if isinstance(value, str | float | int) else float("nan")
-    except ValueError:
-        return float("nan")
-
-
-_SAMPLES: dict[Shape, Callable[[list[Any], Rows], None]] = {
+_SAMPLES: dict[Shape, Callable[[list[Any]], Samples]] = {
     Shape.VECTOR: _vector_samples,
     Shape.MATRIX: _matrix_samples,
     Shape.EXPORT: _export_samples,
