@@ -131,22 +131,26 @@ class SeriesBook:
         """
         lean = not rows.nodes and bool(rows.uuids)
         order = next((each for each in self._orders if each.uuids == rows.uuids), None)
+        yield
         if order is None or not all(rows.uuids):
             names = rows.uuids if lean else _names(rows)
+            yield
             found: list[int | None] = list(map(self._places.get, names))
             yield
             if None in found:
                 if lean:
                     return None
                 yield from self._learn(rows, names, [row for row, place in enumerate(found) if place is None])
-            order = _order(rows.uuids, np.fromiter(map(self._places.__getitem__, names), np.int64, len(names)))
+            places = np.fromiter(map(self._places.__getitem__, names), np.int64, len(names))
+            yield
+            order = _order(rows.uuids, places)
             self._orders.appendleft(order)
             yield
         if not lean:
-            places = order.places.tolist()
-            self._follow(places, self._nodes, rows.nodes)
+            said = order.places.tolist()
             yield
-            self._follow(places, self._gpus, rows.gpus)
+            yield from self._follow(said, self._nodes, rows.nodes)
+            yield from self._follow(said, self._gpus, rows.gpus)
         return order
 
     def _learn(self, rows: Rows, names: list[str], new: list[int]) -> Generator[None, None, None]:
@@ -165,9 +169,13 @@ class SeriesBook:
         text = text[:LONGEST_NAME]
         return self._texts.setdefault(text, text)
 
-    def _follow(self, places: list[int], known: list[str], said: list[str]) -> None:
+    def _follow(self, places: list[int], known: list[str], said: list[str]) -> Generator[None, None, None]:
         """Take what rows say in place of what was known, where it differs: a GPU has moved."""
-        if list(map(known.__getitem__, places)) == said:
+        before = list(map(known.__getitem__, places))
+        yield
+        same = before == said
+        yield
+        if same:
             return
         for place, text in zip(places, said, strict=True):
             text = text[:LONGEST_NAME]

@@ -97,9 +97,12 @@ class Columns:
         for content in contents:
             yield from self._rows(decoder, answer, content, found, name)
         rows = found.get(name, Rows())
+        yield BREATH
         rows = self._named(_without(rows, covered) if covered else rows)
+        yield BREATH
         order = yield from _breathing(self._book.place(rows))
         if order is not None:
+            yield from _let_go(rows)
             return rows, order
         return (yield from self._placed(answer, name, contents, covered, lean=False))
 
@@ -130,6 +133,7 @@ class Columns:
         for name in found:
             metric = self._metrics.of_dcgm(name)
             rows = self._named(found[name])
+            yield BREATH
             order = (yield from _breathing(self._book.place(rows))) if metric is not None else None
             if metric is not None and order is not None:
                 yield from self._column(answer, metric, rows, order, metric.scale, full=False)
@@ -178,6 +182,13 @@ def _breathing(steps: Generator[None, None, T]) -> Generator[Part, None, T]:
         except StopIteration as stop:
             value: T = stop.value
             return value
+        yield BREATH
+
+
+def _let_go(rows: Rows) -> Iterator[Part]:
+    """Drop the texts that are not needed any more, a column at a time: to free 100,000 of them takes milliseconds."""
+    for column in (rows.nodes, rows.gpus, rows.models):
+        column.clear()
         yield BREATH
 
 
