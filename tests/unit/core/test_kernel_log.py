@@ -44,7 +44,8 @@ def test_every_spelling_of_an_xid_is_read(line: str, code: int, pci: str, proces
 @pytest.mark.parametrize(
     "line",
     ["NVRM: Xid error: xyz, invalid data", "NVRM: Xid (invalid): some error", "usb 1-1: new device", "",
-     "NVRM: loading", "nvidia-nvswitch0: SXid (invalid): some error", "nvidia-nvswitch0: SXid (PCI:0000:00:00.0): xyz, Fatal error"],
+     "NVRM: loading", "nvidia-nvswitch0: SXid (invalid): some error",
+     "nvidia-nvswitch0: SXid (PCI:0000:00:00.0): xyz, Fatal error"],
 )  # fmt: skip
 def test_malformed_lines_are_other_lines(line: str) -> None:
     assert read_line(line) is None

@@ -1,0 +1,151 @@
+"""What comes from one node, taken apart as it arrives; no I/O here, and nothing without a bound."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from console.core.kernel_log import pci_key
+from console.sources.smi.failures import SmiFailure, read_failure
+from console.sources.smi.xml import END
+from console.sources.ssh.script import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_LINE_BYTES = 16 * 1024
+MOST_XML_BYTES = 8 * 1024 * 1024
+MOST_ROWS = 1024
+MOST_SAID = 20
+MOST_KERNEL_LINES = 1000
+MOST_NOISE_BYTES = 1024 * 1024
+
+
+class FloodError(Exception):
+    """A node sends more than anything we asked for could be."""
+
+
+class LineCutter:
+    """Cuts bytes into lines; a line longer than `limit` is dropped, and counted."""
+
+    def __init__(self, limit: int = MOST_LINE_BYTES) -> None:
+        self.limit = limit
+        self.dropped = 0
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, data: bytes) -> Iterator[str]:
+        """Yield every line that is whole."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if self._skipping or len(line) > self.limit:
+                self._skipping = False
+                self.dropped += 1
+                continue
+            yield line.rstrip(b"\r").decode("utf-8", "replace")
+        if len(rest) > self.limit:
+            self._skipping, rest = True, b""
+        self._rest = rest
+
+
+class NodeStream:
+    """The output of one session on a node.
+
+    `rows` hold (arrived at, field names, line) of CSV rows, or (arrived at, (), document) of XML; `kernel` (arrived
+    at, line). Both are filled on the loop thread and emptied on the compute thread. Whatever comes before the script's
+    first word (banner, message of the day, what a shell's start-up prints) is noise.
+    """
+
+    def __init__(self) -> None:
+        self.started_at = 0.0
+        self.row_at = 0.0
+        self.fields: tuple[str, ...] = ()
+        self.pcis: tuple[str, ...] = ()
+        self.kernel_log = ""
+        self.exit_code: int | None = None
+        self.noise_bytes = 0
+        self.body_bytes = 0
+        self.lost: set[str] = set()
+        self.rows: deque[tuple[float, tuple[str, ...], str]] = deque(maxlen=MOST_ROWS)
+        self.kernel: deque[tuple[float, str]] = deque(maxlen=MOST_KERNEL_LINES)
+        self.said: deque[str] = deque(maxlen=MOST_SAID)
+        self._out, self._err = LineCutter(), LineCutter()
+        self._xml: list[str] | None = None
+        self._xml_bytes = 0
+
+    def feed(self, data: bytes, at: float) -> bool:
+        """Take output; return whether there is a new row. Raises FloodError."""
+        self.body_bytes += len(data)
+        if not self.started_at:
+            self.noise_bytes += len(data)
+            if self.noise_bytes > MOST_NOISE_BYTES:
+                raise FloodError("1 MiB came before the first word of our script: look at the shell's start-up files")
+        before = self.row_at
+        for line in self._out.feed(data):
+            self._line(line, at)
+        return self.row_at != before or bool(self.rows)
+
+    def feed_kernel(self, data: bytes, at: float) -> bool:
+        """Take kernel log lines; return whether one of them may tell of a fault."""
+        self.body_bytes += len(data)
+        told = False
+        for line in self._err.feed(data):
+            if self.started_at and ("NVRM" in line or "nvidia-nvswitch" in line):
+                self.kernel.append((at, line))
+                told = True
+            elif not self.started_at:
+                self.said.append(line)
+        return told
+
+    def failure(self) -> SmiFailure | None:
+        """Return what went wrong with nvidia-smi, from what it said and how it ended; None for nothing."""
+        return read_failure("\n".join(self.said), self.exit_code or 0)
+
+    def _line(self, line: str, at: float) -> None:
+        if line.startswith(MARK):
+            self._control(line[len(MARK) :].split(), at)
+        elif not self.started_at:
+            self.said.append(line)
+        elif self._xml is not None:
+            self._xml_line(line, at)
+        elif line[:1].isdigit() and "," in line:
+            self.row_at = at
+            self.rows.append((at, self.fields, line))
+        elif line.strip():
+            self._words(line)
+
+    def _words(self, line: str) -> None:
+        self.said.append(line)
+        failure = read_failure(line)
+        if failure is not None and failure.lost:
+            self.lost.add(failure.lost)
+
+    def _control(self, words: list[str], at: float) -> None:
+        what, rest = (words[0], words[1:]) if words else ("", [])
+        if what == "start":
+            self.started_at = at
+            self.said.clear()
+        elif what == "pci" and rest:
+            self.pcis = tuple(dict.fromkeys((*self.pcis, pci_key(rest[0]))))[:64]
+        elif what == "kernel" and rest:
+            self.kernel_log = rest[0]
+        elif what == "fields" and rest:
+            self.fields = tuple(rest[0].split(","))
+        elif what == "xml":
+            self._xml = []
+            self._out.limit = MOST_LINE_BYTES
+        elif what == "exit" and rest and rest[0].isdigit():
+            self.exit_code = int(rest[0])
+
+    def _xml_line(self, line: str, at: float) -> None:
+        assert self._xml is not None  # called only in XML form
+        if not self._xml and not line.lstrip().startswith("<"):
+            self._words(line)
+            return
+        self._xml.append(line)
+        self._xml_bytes += len(line)
+        if END in line:
+            self.row_at = at
+            self.rows.append((at, (), "\n".join(self._xml)))
+        if END in line or self._xml_bytes > MOST_XML_BYTES:
+            self._xml, self._xml_bytes = [], 0
