@@ -53,14 +53,14 @@ class DcgmSource:
         self._who = Who(site, config.name or config.kind, ADVICE)
         self._clock = clock
         self._targets = targets_of(site, config)
-        self._cadence_s = _cadence_s(config, len(self._targets))
-        self._patience_s = PATIENCE * min(self._cadence_s, config.timeouts.total_s)
+        self.cadence_s = _cadence_s(config, len(self._targets))
+        self._patience_s = PATIENCE * min(self.cadence_s, config.timeouts.total_s)
         self._scraper = Scraper(
             site,
             config,
             self._targets,
             concurrency=int(config.options.get("concurrency", 0) or CONCURRENCY),
-            cadence_s=self._cadence_s,
+            cadence_s=self.cadence_s,
             monotonic=monotonic,
             clock=clock,
             transport=transport,
@@ -85,7 +85,7 @@ class DcgmSource:
             decode=decode,
             body_bytes=sum(page.body.body_bytes_wire for page in haul.pages),
             requests=haul.requests,
-            cadence_s=self._cadence_s,
+            cadence_s=self.cadence_s,
             warnings=tuple(self._warnings(haul)),
             notes=notes,
         )
@@ -108,7 +108,7 @@ class DcgmSource:
         total = len(self._targets)
         if total > ADVISED_TARGETS:
             yield (
-                f"{total:,} exporters are read directly, every {self._cadence_s:g} s: above {ADVISED_TARGETS} let a"
+                f"{total:,} exporters are read directly, every {self.cadence_s:g} s: above {ADVISED_TARGETS} let a"
                 " Prometheus scrape them and read that (kind: prometheus)"
             )
         kinds: dict[type[SourceError], list[int]] = {}
