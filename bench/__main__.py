@@ -21,6 +21,7 @@ CASES = {
     "decode": "a vector of 100,000 series",
     "start": "start-up of the commands and of the console",
     "keys": "keys while a million GPUs tick",
+    "exposition_text": "a turn over 100 exporters",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
 }
 
