@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
 
 NAN = np.float32(np.nan)
+# One value more or less is a matter of timing; a few GPUs that are read closely are not the site.
+FAR_MORE = 1.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,11 @@ class Told:
     def fresh(self, now: float) -> NDArray[np.bool_]:
         """Return which rows are there and not stale."""
         return (now - self.at <= self.stale_after_s) & ~np.isnan(self.values)
+
+    def covers_more(self, base: RollUps | None, now: float) -> bool:
+        """Return whether it speaks for far more values than the roll-ups do at its level."""
+        counts = np.where(self.fresh(now), self.counts, 0.0)
+        return base is not None and bool(np.nansum(counts) > FAR_MORE * base.counts[self.level].sum())
 
 
 def told(
@@ -91,9 +98,14 @@ def with_told(
 ) -> RollUps | None:
     """Return the roll-ups of a metric with fresher aggregates in place of what its own values give.
 
-    Level by level the younger of both holds; a wider level that was not told is folded from the finer one that was.
+    `base_at` is the oldest of the metric's own values. Level by level the younger of both holds, and an aggregate of
+    far more values than there are; a wider level that was not told is folded from the finer one that was.
     """
-    live = [each for each in aggregates if each.newest_at() > base_at and each.fresh(now).any()]
+    live = [
+        each
+        for each in aggregates
+        if each.fresh(now).any() and (each.newest_at() > base_at or each.covers_more(base, now))
+    ]
     if not live:
         return base
     sheet = _Sheet(base, live[0].metric, pyramid, own)

@@ -127,7 +127,8 @@ class Summary:
         own = tree_level(self._metrics[name].level)
         if own is None:
             return base
-        base_at = voice.newest_at if voice is not None and now - voice.newest_at <= voice.column.stale_after_s else 0.0
+        # Aggregates tell their oldest sample: a few values that are read closely make the others no younger.
+        base_at = voice.oldest_current_at(now) if voice is not None else 0.0
         return with_told(base, base_at, [each for each in told if each.metric == name], pyramid, own, now)
 
     def _reporting(self, topology: SiteTopology, voices: list[Voice], now: float) -> Flags:

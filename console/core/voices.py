@@ -49,6 +49,11 @@ class Voice:
             return np.full_like(self.column.values, NAN)
         return np.where(now - self.column.at > limit, NAN, self.column.values)
 
+    def oldest_current_at(self, now: float) -> float:
+        """Return the sample time of the oldest value that is not stale, 0.0 where there is none."""
+        changes_at = self.changes_at(now)
+        return changes_at - self.column.stale_after_s if np.isfinite(changes_at) else 0.0
+
     def gaps(self, now: float) -> Rows:
         """Return the rows that have no current value."""
         if self.is_current(now):

@@ -279,6 +279,20 @@ def test_level_by_level_the_younger_of_sweep_and_aggregate_holds():
     assert fresh.rollups["temp_c"].maxima[Level.SITE].tolist() == [61]
 
 
+def test_a_few_gpus_that_are_read_closely_do_not_stand_for_the_site():
+    topology = small_site()
+    site = tell(merger(topology), aggregate("gpu_power_w_sum", "site", ["muc1"], [24_000], at=NOW - 9, count=[48]))
+    close = column("power_w", gpu_keys(topology, [3, 4]), [700, 700], NOW, full=False)
+    frame = tell(site, close).frame(NOW)
+    assert frame.rollups["power_w"].sums[Level.SITE].tolist() == [24_000]
+    swept = column("power_w", gpu_keys(topology), np.full(48, 400.0), NOW - 20)
+    frame = tell(site, swept, close).frame(NOW)
+    assert frame.rollups["power_w"].sums[Level.SITE].tolist() == [24_000]
+    assert frame.columns["power_w"].values[[3, 5]].tolist() == [700, 400]
+    frame = tell(site, column("power_w", gpu_keys(topology), np.full(48, 500.0), NOW - 5)).frame(NOW)
+    assert frame.rollups["power_w"].sums[Level.SITE].tolist() == [48 * 500]
+
+
 def test_events_and_raw_records_are_kept_up_to_a_bound():
     site = merger(pair())
     events = tuple(Event(NOW + i, "muc1", "muc1", "xid", Severity.WARNING, str(i)) for i in range(1500))
