@@ -21,7 +21,7 @@ FIELDS = ("id", "state", "matches", "unknown", "expected", "warning", "critical"
 
 
 def nagios_code(results: Sequence[CheckResult], *, too_old: bool = False) -> int:
-    """Return the Nagios code of all results: critical beats warning beats unknown; old data is never 0."""
+    """Return the Nagios code of all results: critical beats unknown beats warning; old data is 3."""
     codes = {_CODES[result.severity] for result in results}
     if 2 in codes:
         return 2

@@ -23,14 +23,14 @@ def run(arguments: list[str] | None = None) -> int:
     except (BrokenPipeError, ReaderLeftError):
         _forget_stdout()
         return Exit.DONE
-    return NAGIOS_UNKNOWN if code in (Exit.FAILED, Exit.USAGE) and _speaks_nagios(words) and code != 0 else code
+    return code
 
 
 def _run(words: list[str]) -> int:
     try:
         result = gigadeck.main(words, prog_name="gigadeck", standalone_mode=False)
     except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return _unknown_if_check(words, stop.exit_code) if stop.exit_code else Exit.DONE
     except click.ClickException as error:
         error.show()
         return _unknown_if_check(words, Exit.USAGE)

@@ -77,3 +77,12 @@ def test_every_error_of_its_own_is_unknown(arguments):
     assert said.code == 3
     assert said.out.startswith("UNKNOWN - ")
     assert said.err
+
+
+@pytest.mark.parametrize(("limits", "code"), [("warning: 1", 1), ("critical: 1", 2), ("warning: 5000", 0)])
+def test_the_process_ends_with_the_code_of_the_checks(limits, code, tmp_path):
+    fleet = tmp_path / "fleet.yaml"
+    check_line = f"  - {{name: any, where: gpus > 0, level: node, {limits}}}"
+    source = "{kind: emulator, gpus: 160, scenario: calm}"
+    fleet.write_text(f"fleet: lab\nsites:\n  - name: lab\n    sources: [{source}]\nchecks:\n{check_line}\n")
+    assert check(fleet=str(fleet)).code == code
