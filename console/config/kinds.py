@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,10 +17,10 @@ from console.config.structure import (
     text,
     unknown_key,
 )
-from console.config.text_fields import count, metric_name, name, one_or_more, positive
+from console.config.text_fields import count, metric_name, name, one_or_more, positive, words
 from console.config.units import duration_s
 
-LATER = frozenset({"slurm", "kubernetes", "nvml", "ssh", "redfish"})
+LATER = frozenset({"kubernetes", "redfish"})
 
 
 def queries(raw: Any, _: Any = None) -> Mapping[str, str]:
@@ -35,6 +36,14 @@ def web_path(raw: Any, _: Any = None) -> str:
     if not path.startswith("/") or any(each in path for each in "?# "):
         raise Fault(f"expected a path such as /metrics, found {described(raw)}")
     return path
+
+
+def slurm_api(raw: Any, _: Any = None) -> str:
+    """Take `auto` or a version of slurmrestd's API such as `v0.0.41`."""
+    version = text(raw)
+    if version != "auto" and not re.fullmatch(r"v[0-9]{1,4}(\.[0-9]{1,4}){2}", version):
+        raise Fault(f"expected auto or a version such as v0.0.41, found {described(raw)}")
+    return version
 
 
 # `prometheus`: which dialect, which series are ours, whether recording rules (`gigadeck rules`) are used, how a full
@@ -61,11 +70,25 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
         "hostname_from": one_of(("label", "target")),
     },
     "alertmanager": {"filter": one_or_more, "severity_label": text},
+    # `slurm`: a UNIX socket in place of `url`, whose token it is (else the token says), which version of the API is
+    # spoken (`auto`: the newest that both sides can do), and the cluster's name where Slurm's own is not wanted.
+    "slurm": {"socket": text, "user": name, "api": slurm_api, "cluster": name},
     "emulator": {"gpus": count(1), "seed": count(0), "scenario": name},
+    # Which nodes (left out: the site's inventory), how they are reached if not by name, what runs there.
+    "ssh": {
+        "nodes": text,
+        "address": text,
+        "command": words,
+        "form": one_of(("csv", "xml")),
+        "kernel_log": one_of(("auto", "off")),
+    },
+    "nvml": {"node": text},
 }
-WITHOUT_URL = frozenset({"emulator"})
+WITHOUT_URL = frozenset({"emulator", "ssh", "nvml"})
 # Kinds that take other keys in place of a URL.
-INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {"dcgm": ("targets", "targets_file")}
+INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {"dcgm": ("targets", "targets_file"), "slurm": ("socket",)}
+# Kinds that must not be asked more often: every list of Slurm's costs slurmctld.
+SHORTEST_CADENCE_S: Mapping[str, float] = {"slurm": 30.0}
 
 
 def kind_fault(kind: object) -> Fault | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from console.config.kinds import (
     INSTEAD_OF_URL,
     LATER,
     OPTIONS,
-   
+    SHORTEST_CADENCE_S,
     WITHOUT_URL,
     kind_fault,
     read_options,
@@ -156,6 +157,10 @@ def _source_faults(raw: Mapping[str, Any]) -> Iterable[Fault]:
     instead = INSTEAD_OF_URL.get(kind, ())
     if not any(raw.get(key) is not None for key in ("url", *instead)):
         yield Fault(f"is required{', or ' + ' or '.join(instead) if instead else ''}", "url")
+    least_s = SHORTEST_CADENCE_S.get(kind, 0.0)
+    with suppress(ValueError):  # what is no duration is told where it is read
+        if least_s and raw.get("cadence") is not None and duration_s(raw["cadence"]) < least_s:
+            yield Fault(f"must be {least_s:g}s or longer, for every list costs the server", "cadence")
 
 
 def _secret_check(private: bool) -> Any:

@@ -49,6 +49,20 @@ def expand(text: str) -> list[str]:
     return natural_sorted(names)
 
 
+def in_order(text: str) -> Iterator[str]:
+    """Yield the names of a host list in the order it has them, some maybe twice; raises HostListError.
+
+    A list of a scheduler: commas alone part its names.
+    """
+    budget = NAMES_LIMIT
+    for sign, word in _words(text):
+        pieces = _pieces(word)
+        budget -= _size(pieces)
+        if sign != "," or budget < 0:
+            raise HostListError("this is no list of a scheduler" if sign != "," else f"over {NAMES_LIMIT:,} names")
+        yield from ("".join(parts) for parts in itertools.product(*(_choices(piece) for piece in pieces)))
+
+
 def _joined(sign: str, left: set[str], right: set[str]) -> set[str]:
     if sign == "!":
         return left - right

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 ALL_GPUS = -1
+LAST_BIT = 63
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,35 +46,63 @@ def placed(
     if part.gpu_job is not None and order is not None:
         told = np.where((part.gpu_job >= 0) & (part.gpu_job < len(part.jobs)), part.gpu_job, -1).astype(np.int32)
         gpu_job = order.spread(told, topology.gpus, -1)
-    if not part.node_lists:
-        gpu_job.flags.writeable = False
-        return Placed(Jobs(part.jobs, gpu_job, part.at, source))
-    found: dict[str, int] = {}
-    starts, rows = [0], []
-    for index, names in enumerate(part.node_lists[: len(part.jobs)]):
-        masks = part.gpu_masks[index] if index < len(part.gpu_masks) else ()
-        for place, name in enumerate(names):
-            row = found.get(name)
-            if row is None:
-                row = found[name] = node_row(name)
-            if row >= 0:
-                rows.append(row)
-                _hold(gpu_job, topology, row, masks[place] if place < len(masks) else ALL_GPUS, index)
-        starts.append(len(rows))
-    starts += [len(rows)] * (len(part.jobs) + 1 - len(starts))
-    gpu_job.flags.writeable = False
-    jobs = Jobs(part.jobs, gpu_job, part.at, source, np.array(starts, dtype=np.int32), np.array(rows, dtype=np.int32))
-    return Placed(jobs, tuple(name for name, row in found.items() if row < 0))
+    jobs = Jobs(part.jobs, gpu_job, part.at, source)
+    missed: tuple[str, ...] = ()
+    if part.node_lists:
+        jobs, missed = _on_nodes(part, jobs, topology, node_row)
+    jobs.gpu_job.flags.writeable = False
+    return Placed(jobs, missed)
 
 
-def _hold(gpu_job: Rows, topology: SiteTopology, node: int, mask: int, index: int) -> None:
-    """Give a job the GPUs of a node: all of them, or those in the slots of its mask."""
-    first, end = int(topology.node_gpus[node]), int(topology.node_gpus[node + 1])
-    if mask == ALL_GPUS:
-        gpu_job[first:end] = index
-    elif mask:
-        slots = topology.gpu_slot[first:end].tolist()
-        gpu_job[[first + at for at, slot in enumerate(slots) if mask >> slot & 1]] = index
+def _on_nodes(
+    part: JobsPart, jobs: Jobs, topology: SiteTopology, node_row: Callable[[str], int]
+) -> tuple[Jobs, tuple[str, ...]]:
+    """Return jobs with the nodes and GPUs that their lists and masks name, and the names that lead nowhere."""
+    lists = part.node_lists[: len(part.jobs)]
+    names = list(chain.from_iterable(lists))
+    found = {name: node_row(name) for name in dict.fromkeys(names)}
+    rows = np.fromiter(map(found.__getitem__, names), dtype=np.int32, count=len(names))
+    sizes = np.zeros(len(part.jobs), dtype=np.int32)
+    sizes[: len(lists)] = [len(each) for each in lists]
+    owner = np.repeat(np.arange(len(part.jobs), dtype=np.int32), sizes)
+    known = rows >= 0
+    rows, owner, masks = rows[known], owner[known], _masks(part, sizes)[known]
+    held = held_gpus(topology, rows, masks)
+    gpu_job = jobs.gpu_job.copy()
+    gpu_job[held[0]] = owner[held[1]]
+    starts = np.searchsorted(owner, np.arange(len(part.jobs) + 1)).astype(np.int32)
+    missed = tuple(name for name, row in found.items() if row < 0)
+    return replace(jobs, gpu_job=gpu_job, node_starts=starts, node_rows=rows), missed
+
+
+def _masks(part: JobsPart, sizes: Rows) -> NDArray[np.int64]:
+    """Return the mask of each node of each job; what is not told is all of a node's GPUs."""
+    if len(part.gpu_masks) == len(part.node_lists) and all(map(_as_long, part.gpu_masks, part.node_lists)):
+        return np.fromiter(chain.from_iterable(part.gpu_masks), dtype=np.int64, count=int(sizes.sum()))
+    padded = (
+        (*part.gpu_masks[i][: len(names)], *[ALL_GPUS] * (len(names) - len(part.gpu_masks[i])))
+        if i < len(part.gpu_masks)
+        else (ALL_GPUS,) * len(names)
+        for i, names in enumerate(part.node_lists[: len(part.jobs)])
+    )
+    return np.fromiter(chain.from_iterable(padded), dtype=np.int64, count=int(sizes.sum()))
+
+
+def _as_long(masks: tuple[int, ...], names: tuple[str, ...]) -> bool:
+    return len(masks) == len(names)
+
+
+def held_gpus(
+    topology: SiteTopology, nodes: Rows, masks: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the GPU rows in the masks of some nodes (a node may come twice), and the place in `nodes` of each."""
+    first = topology.node_gpus[nodes].astype(np.int64)
+    sizes = topology.node_gpus[nodes + 1] - first
+    place = np.repeat(np.arange(len(nodes)), sizes)
+    gpu = np.arange(len(place)) + np.repeat(first - (np.cumsum(sizes) - sizes), sizes)
+    slots = np.minimum(topology.gpu_slot[gpu].astype(np.int64), LAST_BIT)
+    held = (masks[place] >> slots & 1).astype(bool)
+    return gpu[held], place[held]
 
 
 def all_jobs(by_source: Mapping[str, Placed], gpus: int) -> Jobs:

@@ -99,6 +99,21 @@ class HttpLink:
             return await self.get(path, accept=accept, form=params, max_body_bytes=max_body_bytes)
         return await self.get(path, params, accept=accept, max_body_bytes=max_body_bytes)
 
+    def renew(self) -> bool:
+        """Read the credentials anew at the next request; return whether there are any."""
+        self._credentials.forget()
+        return self._credentials.used
+
+    @property
+    def credentials_end_at(self) -> float:
+        """When the token that is in use ends (UTC epoch seconds), 0 where it does not say."""
+        return self._credentials.ends_at
+
+    @property
+    def credentials_user(self) -> str:
+        """Whom the token that is in use says that it is for, empty where it does not say."""
+        return self._credentials.user
+
     async def aclose(self) -> None:
         """Close every connection; a later request opens new ones."""
         client, self._client = self._client, None
@@ -119,7 +134,7 @@ class HttpLink:
         import httpx
 
         client = await self._opened()
-        headers = {"Accept": accept, **self._config.headers, **await self._credentials.headers()}
+        headers = {"Accept": accept, **await self._credentials.headers(self._clock()), **self._config.headers}
         request = client.build_request("GET", url, headers=headers, extensions=self._extensions())
         if form:
             request = client.build_request(
@@ -165,8 +180,7 @@ class HttpLink:
             said = msgspec.json.decode(content)
         except (TooLarge, SourceError, msgspec.MsgspecError, UnicodeDecodeError):
             return ""
-        text = said.get("error") or said.get("message") if isinstance(said, dict) else ""
-        return _printable(text)[:200] if isinstance(text, str) else ""
+        return _printable(_said(said))[:200]
 
     def _check_redirect(self, request: httpx.Request, response: httpx.Response) -> None:
         target = urljoin(str(request.url), response.headers["location"])
@@ -231,6 +245,17 @@ def _form(params: Params) -> dict[str, list[str]]:
     for name, value in _pairs(params):
         form.setdefault(name, []).append(value)
     return form
+
+
+def _said(body: Any) -> str:
+    """Return the words of an error body: its `error`, its `message`, or the first of its `errors` (Slurm)."""
+    if not isinstance(body, dict):
+        return ""
+    text = body.get("error") or body.get("message")
+    rows = body.get("errors")
+    if not text and isinstance(rows, list) and rows and isinstance(rows[0], dict):
+        text = ": ".join(str(rows[0][key]) for key in ("error", "description") if rows[0].get(key))
+    return text if isinstance(text, str) else ""
 
 
 def _printable(text: str) -> str:

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 MODULES = {
     "prometheus": "console.sources.prometheus",
     "site": "console.sources.site",
+    "slurm": "console.sources.slurm",
     "dcgm": "console.sources.dcgm",
     "alertmanager": "console.sources.alertmanager",
     "emulator": "console.sources.emulator",
+    "ssh": "console.sources.ssh",
+    "nvml": "console.sources.nvml",
 }
 
 

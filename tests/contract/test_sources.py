@@ -20,10 +20,11 @@ from console.core.inventory import empty_topology
 from console.core.merge import SiteMerger
 from console.model import errors
 from console.model.builtin_metrics import BUILTIN
-from console.model.reading import ColumnPart
+from console.model.reading import ColumnPart, NodeReportsPart
 from console.sources.registry import open_source
 from tests.servers.emulator import emulator
 from tests.support.bad_http import answer, bad_server, endless, reset, silent, truncated
+from tests.support.fake_slurm import FakeSlurm, job, node
 from tests.support.fake_store import POWER, TEMP, FakeStore, gpu_row
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ class Voice:
     kind: str
     good: Behaviour
     lines: bool = False
+    cadence_s: float = 0.0
 
     def open(self, server: BadServer, **more: object) -> Source:
-        settings = {"timeouts": LIMITS, "max_body_bytes": 2_000_000, **more}
+        settings = {"timeouts": LIMITS, "max_body_bytes": 2_000_000, "cadence_s": self.cadence_s, **more}
         config = SourceConfig(self.kind, "src", server.url, **settings)  # type: ignore[arg-type]
         return open_source(SiteConfig(SITE), config, BUILTIN)
 
@@ -87,8 +89,13 @@ async def pager(request: Request, writer: Writer) -> None:
     await answer(json.dumps(alerts if request.path.endswith("alerts") else []))(request, writer)
 
 
-@pytest.fixture(params=["prometheus-query", "prometheus-federate", "prometheus-export", "site", "dcgm", "alertmanager"])
+@pytest.fixture(
+    params=["prometheus-query", "prometheus-federate", "prometheus-export", "site", "dcgm", "alertmanager", "slurm"]
+)
 def voice(request: pytest.FixtureRequest) -> Voice:
+    if request.param == "slurm":
+        of = FakeSlurm([node("n1"), node("n2")], [job(1)])
+        return Voice("slurm", of.behaviour, cadence_s=1e-6)
     if request.param == "alertmanager":
         return Voice("alertmanager", pager)
     if request.param == "dcgm":
@@ -129,12 +136,13 @@ class Watched:
         self.merger = SiteMerger(empty_topology(SITE), BUILTIN)
 
     async def gpus(self) -> int:
-        """Read once and return how many GPUs report now; of a source of alerts, how many of those there are."""
+        """Read once and return how many GPUs report now; of alerts, how many; of a scheduler, the GPUs it counts."""
         reading, parts = await everything(self.source)
         for part in parts:
             self.merger.apply(part, source="src", stale_after_s=60.0, received_at=reading.received_at)
         frame = self.merger.frame(reading.received_at)
-        return int(np.count_nonzero(frame.reporting)) or len(frame.alerts)
+        counted = sum(int(part.gpus.sum()) for part in parts if isinstance(part, NodeReportsPart))
+        return int(np.count_nonzero(frame.reporting)) or len(frame.alerts) or counted
 
 
 async def gpus_of(source: Source) -> int:
