@@ -10,8 +10,8 @@ from console.model.events import Event
 from console.model.levels import Severity
 from console.model.reading import EventsPart, Part
 from console.sources.smi.rows import RowReader
+from console.sources.smi.table import GpuTable
 from console.sources.smi.xml import SmiXmlError, read_xml
-from console.sources.ssh.table import GpuTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
