@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -151,6 +152,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _errno_text(error: BaseException) -> str:
     if not isinstance(error, OSError) or not error.strerror:
         return ""
+    if error.errno and error.strerror.startswith("Connect call failed"):  # asyncio's own words, with the address again
+        return os.strerror(error.errno).lower()
     return error.strerror.rpartition("] ")[2][:120].lower()
 
 
