@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # A gap of so few cells may be written again rather than jumped over: a jump costs at least 3 bytes.
 SHORT_GAP = 4
-# Erasing costs 3 bytes to the end of a line, and 4 to 5 plus a jump within it.
+# Erasing costs 3 bytes to the end of a line, and 4 to 5 and a jump within it.
 ERASE_TO_END, ERASE_WITHIN = 4, 10
 
 
@@ -33,6 +33,14 @@ class Line:
         self.pens: list[int] = (cells >> PEN_SHIFT).tolist()
         self.text, self.doubtful = _text(glyphs, table)
         self.size = len(self.pens)
+        self.blank_from = self._blank_from()
+
+    def _blank_from(self) -> int:
+        """Return the column behind which all is blank in one pen, the line's size if nothing is."""
+        at, last = self.size, self.pens[-1]
+        while at and self.text[at - 1] == " " and self.pens[at - 1] == last:
+            at -= 1
+        return at
 
     def run(self, start: int, end: int) -> int:
         """Return where the run of one pen ends that begins at `start`, at most `end`."""
@@ -85,7 +93,15 @@ class Diff:
 
     def _line(self, table: CellTable, y: int, cells: Cells, changed: NDArray[np.bool_]) -> None:
         line = Line(cells, table)
-        for start, end in self._spans(table, line, changed):
+        spans = list(self._spans(table, line, changed))
+        for number, (start, end) in enumerate(spans):
+            rest = max(start, line.blank_from)
+            last = number + 1 == len(spans)
+            if rest < end and (end - rest >= ERASE_TO_END or not last) and self._erasable(table, line.pens[rest]):
+                self._span(table, y, line, start, rest)
+                self._begin(table, y, line, rest, blank=True)
+                self._out.append("\x1b[K")
+                return
             self._span(table, y, line, start, end)
 
     def _spans(self, table: CellTable, line: Line, changed: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -110,11 +126,17 @@ class Diff:
     def _span(self, table: CellTable, y: int, line: Line, start: int, end: int) -> None:
         while start < end:
             stop = line.run(start, end)
-            self._go(start, y)
-            self._use(table, line.pens[start], blank=self._is_blank(line, start, stop))
-            if not self._erase(table, line, start, stop):
+            blank = self._is_blank(line, start, stop)
+            self._begin(table, y, line, start, blank=blank)
+            if blank and stop - start >= ERASE_WITHIN and self._erasable(table, line.pens[start]):
+                self._out.append(f"\x1b[{stop - start}X")
+            else:
                 self._write(line, start, stop)
             start = stop
+
+    def _begin(self, table: CellTable, y: int, line: Line, start: int, *, blank: bool) -> None:
+        self._go(start, y)
+        self._use(table, line.pens[start], blank=blank)
 
     def _is_blank(self, line: Line, start: int, end: int) -> bool:
         return all(char == " " for char in line.text[start:end])
@@ -125,23 +147,12 @@ class Diff:
         known = end < line.size and end - 1 not in line.doubtful and start not in line.doubtful
         self._x = end if known else -1
 
-    def _erase(self, table: CellTable, line: Line, start: int, end: int) -> bool:
-        """Erase a run of blanks instead of writing it, where that is shorter and leaves the right background."""
-        dialect, count = self._dialect, end - start
-        if not dialect.erases or count < ERASE_TO_END or line.text[start] != " ":
+    def _erasable(self, table: CellTable, number: int) -> bool:
+        """Whether erasing leaves what blanks of a pen would: no more than a background, and that for sure."""
+        pen = table.pens.pens[number]
+        if pen.attributes or pen.link or pen.color:
             return False
-        pen = table.pens.pens[line.pens[start]]
-        if pen != pen.on_blank or pen.attributes or pen.link or (pen.background and not dialect.colored_erases):
-            return False
-        if not self._is_blank(line, start, end):
-            return False
-        if end == line.size:
-            self._out.append("\x1b[K")
-        elif count >= ERASE_WITHIN:
-            self._out.append(f"\x1b[{count}X")
-        else:
-            return False
-        return True
+        return self._dialect.erases and (not pen.background or self._dialect.colored_erases)
 
     def _go(self, x: int, y: int) -> None:
         self._out.append(move(self._x, self._y, x, y, self._dialect))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ PIECE_BYTES = 2048
 STUCK_S = 0.5
 # A pause shorter than this is not worth a timer.
 LEAST_PAUSE_S = 0.002
+# An answer that is so much later than usual tells of a queue; one that takes so long is lost; after so many lost ones
+# no more questions are asked.
+SLACK_S, LOST_S, MUTE = 0.1, 4.0, 2
+WAITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,11 @@ class Outlet:
         size = len(text.encode(self._encoding, "replace"))
         self._queued += size
         return size
+
+    @property
+    def gone(self) -> bool:
+        """Whether the terminal is no more."""
+        return self._gone
 
     @property
     def backlog_bytes(self) -> int:
@@ -104,6 +114,58 @@ class Pace:
         """Return how long the next frame must wait, 0 if it may go."""
         left = self._next_at - now
         return left if left > LEAST_PAUSE_S else 0.0
+
+
+class Echo:
+    """Tells from the terminal's answers to a question behind a frame how far the terminal is behind us.
+
+    Much that lies between (ssh, the network) takes bytes long before the terminal shows them, so that an empty outlet
+    does not tell that what was sent has arrived. Times are monotonic seconds.
+    """
+
+    QUESTION = "\x1b[6n"  # where is the cursor: every terminal answers, and Textual takes no answer for a key
+
+    def __init__(self) -> None:
+        self._asked_at: float | None = None
+        self._lost = 0
+        self._waits: deque[float] = deque(maxlen=WAITS)
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._asked_at is not None
+
+    @property
+    def round_trip_s(self) -> float:
+        """The shortest wait of the last answers, 0 while none is known."""
+        return min(self._waits, default=0.0)
+
+    def ask(self, now: float) -> str:
+        """Return the question to send behind a frame, empty if one is open or the terminal gives no answers."""
+        self._settle(now)
+        if self._asked_at is not None or self._lost >= MUTE:
+            return ""
+        self._asked_at = now
+        return self.QUESTION
+
+    def answered(self, now: float) -> None:
+        """Note an answer."""
+        if self._asked_at is not None:
+            self._waits.append(now - self._asked_at)
+        self._asked_at = None
+        self._lost = 0
+
+    def behind(self, now: float) -> bool:
+        """Whether an answer is later than the link alone explains: more would only queue up."""
+        self._settle(now)
+        if self._asked_at is None or not self._waits:
+            return False
+        return now - self._asked_at > self.round_trip_s + SLACK_S
+
+    def _settle(self, now: float) -> None:
+        if self._asked_at is not None and now - self._asked_at > LOST_S:
+            self._asked_at = None
+            self._lost += 1
 
 
 class Rate:

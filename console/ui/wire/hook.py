@@ -1,34 +1,36 @@
-"""The one place that knows Textual's internals: takes frames before they become text, and writes them itself.
+"""Stands between Textual's compositor and its driver: takes frames before they become text, and writes them itself.
 
-Whatever is not as expected (see `surprises`), or fails, leaves the screen to Textual's own output.
+With `internals` the one place that knows Textual's insides. Whatever is not as expected (see `surprises`), or fails,
+leaves the screen to Textual's own output.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
+import contextlib
 import logging
 import os
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from rich.color import ColorSystem
-from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import CursorPosition
 
 from console.ui.wire.dialects import dialect
-from console.ui.wire.drain import Outlet, Pace, Rate, WireSettings
+from console.ui.wire.drain import Echo, Outlet, Pace, Rate, WireSettings
+from console.ui.wire.internals import ChopsUpdate, LayoutUpdate, pieces, surprises
 from console.ui.wire.writer import FrameWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from textual.driver import Driver
+    from textual.message import Message
     from textual.screen import Screen
-
-    from console.ui.wire.writer import Piece
 
 SWITCH = "GIGADECK_WIRE"
 OWN_OUTPUT = "textual"
@@ -41,56 +43,10 @@ HARMLESS = re.compile(
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x07)*"
 )
 
+# How soon to see whether a terminal that was behind is so still; how long the last answer is waited for.
+LOOK_AGAIN_S, LAST_ANSWER_S, LAST_SLACK_S = 0.25, 1.0, 0.1
+
 log = logging.getLogger("console.ui.wire")
-
-
-def surprises() -> tuple[str, ...]:
-    """Return in what the installed Textual differs from the one that this module was written for (8.2)."""
-    signatures = {
-        "App._display": (App, "_display", ("self", "screen", "renderable")),
-        "LayoutUpdate": (LayoutUpdate, "__init__", ("self", "strips", "region")),
-        "ChopsUpdate": (ChopsUpdate, "__init__", ("self", "chops", "spans", "chop_ends")),
-        "LinuxDriver.write": (LinuxDriver, "write", ("self", "data")),
-    }
-    found = [
-        f"{name}{inspect.signature(getattr(owner, method))}"
-        for name, (owner, method, expected) in signatures.items()
-        if tuple(inspect.signature(getattr(owner, method)).parameters) != expected
-    ]
-    uses = {
-        "App._display": (App._display, {"_batch_count", "_driver", "cursor_position", "post_display_hook"}),
-        "App._begin_update": (App._begin_update, {"_sync_available"}),
-        "LinuxDriver.start_application_mode": (LinuxDriver.start_application_mode, {"WriterThread", "_file"}),
-        "LayoutUpdate.render_segments": (LayoutUpdate.render_segments, {"strips", "region"}),
-        "ChopsUpdate.render_segments": (ChopsUpdate.render_segments, {"chops", "spans", "chop_ends", "crop"}),
-    }
-    for name, (function, names) in uses.items():
-        missing = names - _names(function)
-        if missing:
-            found.append(f"{name} without {', '.join(sorted(missing))}")
-    return tuple(found)
-
-
-def _names(function: Any) -> set[str]:
-    code = function.__code__
-    inner = [constant for constant in code.co_consts if inspect.iscode(constant)]
-    return set(code.co_names).union(*(constant.co_names for constant in inner))
-
-
-def pieces(update: CompositorUpdate) -> Iterator[Piece]:
-    """Yield what an update of the compositor draws: line, column, end column, segments."""
-    if isinstance(update, LayoutUpdate):
-        for y, strips in enumerate(update.strips, update.region.y):
-            x = update.region.x
-            for piece in strips:
-                yield y, x, x + piece.cell_length, piece
-                x += piece.cell_length
-    elif isinstance(update, ChopsUpdate):
-        for y, first, last in update.spans:
-            for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
-                if strip is not None and x <= last and end > first:
-                    stop = min(end, last)
-                    yield y, x, stop, strip if stop == end else strip.crop(0, stop - x)
 
 
 class WiredApp(App[None]):
@@ -123,6 +79,9 @@ class Wire:
         self._app = app
         self._pace = Pace(settings or WireSettings())
         self._rate = Rate()
+        self._echo = Echo()
+        self._ending = False
+        self._answered = threading.Event()
         self._writer: FrameWriter | None = None
         self._outlet: Outlet | None = None
         self._writing = False
@@ -185,7 +144,8 @@ class Wire:
     def _send_when_due(self) -> None:
         if self._outlet is not None and self._outlet.backlog_bytes:
             return  # `drained` comes back
-        pause = self._pace.pause_s(time.monotonic())
+        now = time.monotonic()
+        pause = LOOK_AGAIN_S if self._echo.behind(now) else self._pace.pause_s(now)
         if not pause:
             self._send()
         elif self._timer is None:
@@ -219,12 +179,20 @@ class Wire:
             return
         if app._sync_available:
             text = f"{SYNC_START}{text}{SYNC_END}"
+        if self._outlet is not None and not self._ending:
+            text += self._question()
         self._writing = True
         try:
             driver.write(text)
         finally:
             self._writing = False
         driver.flush()
+
+    def _question(self) -> str:
+        question = self._echo.ask(time.monotonic())
+        if question:
+            self._answered.clear()
+        return question
 
     def _give_up(self) -> None:
         """Leave the screen to Textual from now on."""
@@ -249,6 +217,8 @@ class Wire:
     def started(self, outlet: Outlet | None) -> None:
         """Note that the terminal is ours (again), and shows nothing that we know."""
         self._outlet = outlet
+        self._ending = False
+        self._echo = Echo()
         self._loop = asyncio.get_running_loop()
         self._ours = True
         self.forget()
@@ -260,11 +230,30 @@ class Wire:
             self._timer.cancel()
             self._timer = None
 
+    def answered(self) -> None:
+        """Note, in the thread that reads, that the terminal has shown what was sent before the question."""
+        self._answered.set()
+        self._in_loop(self._on_answer, time.monotonic())
+
+    def _on_answer(self, at: float) -> None:
+        self._echo.answered(at)
+        self._send_pending()
+
+    def ending(self) -> None:
+        """Ask no more, and let an answer arrive that is on its way: it would be typed into the shell."""
+        self._ending = True
+        if self._echo.outstanding and self._outlet is not None and not self._outlet.gone:
+            self._answered.wait(min(LAST_ANSWER_S, 2 * self._echo.round_trip_s + LAST_SLACK_S))
+
     def drained(self) -> None:
         """Note, in the writing thread, that the terminal has taken all."""
-        writer, loop = self._writer, self._loop
-        if writer is not None and loop is not None and writer.pending and not loop.is_closed():
-            loop.call_soon_threadsafe(self._send_pending)
+        if self._writer is not None and self._writer.pending:
+            self._in_loop(self._send_pending)
+
+    def _in_loop(self, function: Callable[..., None], *arguments: Any) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the app has ended
+                self._loop.call_soon_threadsafe(function, *arguments)
 
 
 def _wired(base: type[Driver], wire: Wire) -> type[Driver]:
@@ -286,6 +275,16 @@ def _wired(base: type[Driver], wire: Wire) -> type[Driver]:
         def stop_application_mode(self) -> None:
             wire.stopped()
             super().stop_application_mode()
+
+        def process_message(self, message: Message) -> None:
+            if isinstance(message, CursorPosition):
+                wire.answered()
+            else:
+                super().process_message(message)
+
+        def disable_input(self) -> None:
+            wire.ending()
+            super().disable_input()
 
         def write(self, data: str) -> None:
             size = len(data.encode("utf-8", "replace")) if self._outlet is None else self._outlet.queue(data)

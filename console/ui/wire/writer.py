@@ -47,12 +47,16 @@ class FrameWriter:
         """Take pieces (line, column, end column, segments) of a frame; `whole` ones cover the screen of `size`."""
         if whole and self._table.crowded:
             self._table.forget()
-            self._grid = Grid(self._table, *size)
+            self._begin(size)
         elif size != self.size:
-            self._grid = Grid(self._table, *size)
+            self._begin(size)
         put = self._grid.put
         for y, x, end, segments in pieces:
             put(y, x, end, segments)
+
+    def _begin(self, size: tuple[int, int]) -> None:
+        self._grid = Grid(self._table, *size)
+        self._diff.forget()  # a terminal that changes its size moves the cursor as it likes
 
     def send(self, cursor: tuple[int, int]) -> str:
         """Return what makes the terminal show all that was taken, with the cursor at (column, line)."""
