@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from console.model.topology import SiteTopology
 
 
+MOST_PATIENCE = 10_000
+
+
 class World:
     """The sites of `plan` from `now` (UTC epoch seconds) on; cheap to make, safe to share between threads.
 
@@ -27,6 +30,23 @@ class World:
         self.plan = plan
         self._sites = {site.name: _Site(plan, site, now) for site in plan.site_plans()}
         self.site_names: tuple[str, ...] = tuple(self._sites)
+        self._beginner = ""
+
+    def begin_alone(self, site: str) -> Iterator[None]:
+        """Wait, a step at a time, while another site is being read for the first time: so the first is there early.
+
+        Bounded: whoever begins and never comes to `begun` holds nobody up for long.
+        """
+        for _ in range(MOST_PATIENCE):
+            if self._beginner in ("", site):
+                break
+            yield
+        self._beginner = site
+
+    def begun(self, site: str) -> None:
+        """Let the next site begin."""
+        if self._beginner == site:
+            self._beginner = ""
 
     def topology(self, site: str) -> SiteTopology:
         """Return a site's topology; its version changes only if the scenario changes the site."""
