@@ -63,6 +63,7 @@ class _Opening:
     read_only: bool = False
     keep_journal: bool = False
     with_plugins: bool = True
+    first_word: bool = True
 
 
 def open_fleet(
@@ -73,14 +74,16 @@ def open_fleet(
     demo: Demo | None = None,
     keep_journal: bool = False,
     with_plugins: bool = True,
+    first_word: bool = True,
 ) -> Fleet:
     """Return a fleet that is not started yet.
 
     `spec` is a path, `demo`, `demo:400000`, or empty: then the user's fleet file is looked for. `keep_journal` writes
-    what happens to the user's state folder; without plugins there are no panels and no detectors. Raises ConfigErrors.
+    what happens to the user's state folder; without plugins there are no panels and no detectors. Without `first_word`
+    no snapshot is made early for the first source that speaks. Raises ConfigErrors.
     """
     chosen = demo or demo_of(spec)
-    opening = _Opening(sites, read_only, keep_journal, with_plugins)
+    opening = _Opening(sites, read_only, keep_journal, with_plugins, first_word)
     return _demo_fleet(chosen, opening) if chosen else _configured_fleet(find_fleet(spec), opening)
 
 
@@ -262,6 +265,7 @@ def _join(
             detectors=host.detectors,
             snapshot_hz=config.settings.snapshot_hz if config else 1.0,
             plugin_limit_s=config.settings.plugin_limit_s if config else 3.0,
+            first_word=opening.first_word,
             journal_path=_journal_path() if opening.keep_journal else None,
         )
     )

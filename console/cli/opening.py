@@ -20,7 +20,9 @@ def opened(choice: Choice, *, plugins: bool = True) -> Iterator[Fleet]:
     """Yield the chosen fleet with its engine running; stops it within two seconds at the end."""
     from console.wiring import open_fleet
 
-    fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only, with_plugins=plugins)
+    fleet = open_fleet(
+        choice.fleet, sites=choice.sites, read_only=choice.read_only, with_plugins=plugins, first_word=False
+    )
     with running(fleet, choice):
         yield fleet
 

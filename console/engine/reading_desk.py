@@ -90,11 +90,14 @@ class ReadingDesk:
             self._loop.call(what, poller)
 
     def _spoke(self, record: SourceRecord) -> None:
-        """Let nobody wait for a source's first word: the very first makes a snapshot at once."""
+        """Let nobody wait for a source's first word: the very first makes a snapshot at once, and so does the last."""
         if record.key in self._silent and self._compute is not None:
             first = len(self._silent) == len(self._records)
             self._silent.discard(record.key)
-            self._compute.hasten(0.0) if first or not self._silent else self._compute.hasten()
+            if not self._silent or (first and self._config.first_word):
+                self._compute.hasten(0.0)
+            elif self._config.first_word:
+                self._compute.hasten()
 
     async def _read_all(self) -> None:
         assert self._compute is not None  # connect() came first

@@ -55,7 +55,11 @@ class SiteSetup:
 
 @dataclass(frozen=True, eq=False)
 class SessionConfig:
-    """Everything that a session needs; `plugin_limit_s` is when a plugin's call counts as one that never returns."""
+    """Everything that a session needs; `plugin_limit_s` is when a plugin's call counts as one that never returns.
+
+    With `first_word` the first source that speaks makes a snapshot at once; else only the last one does, for those who
+    wait for all of them anyway.
+    """
 
     fleet: str
     environment: str = ""
@@ -67,5 +71,6 @@ class SessionConfig:
     snapshot_hz: float = 1.0
     journal_path: Path | None = None
     plugin_limit_s: float = 3.0
+    first_word: bool = True
     clock: Clock = field(default_factory=SystemClock)
     sleep: Sleep = asyncio.sleep
