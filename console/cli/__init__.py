@@ -5,9 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run gigadeck and exit with its code."""
-    from console.cli.interpreter import tune
+    from console.cli.interpreter import leave, tune
 
     tune()
     from console.cli.entry import run
 
-    raise SystemExit(run())
+    leave(run())
