@@ -22,6 +22,7 @@ PATH = "/metrics"
 MOST_TARGETS = 5000
 MOST_FILE_BYTES = 8 * 1024 * 1024
 _SCHEME = re.compile(r"https?://")
+_IPV6 = re.compile(r"\[[0-9a-fA-F]*:[0-9a-fA-F:.]+\]")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def targets_of(site: str, config: SourceConfig) -> tuple[Target, ...]:
     """Return the exporters of a source, each once, in natural order; raises SourceError."""
     path = str(config.options.get("path", "") or PATH)
     try:
-        words = [word for text in _texts(config) for word in expand(text)]
+        # The brackets of an IPv6 address are no range: such a text is one target.
+        words = [word for text in _texts(config) for word in ([text] if _IPV6.search(text) else expand(text))]
         found = {target.url: target for target in (_target(word, path) for word in words)}
     except (HostListError, ValueError, OSError) as error:
         raise SourceError(

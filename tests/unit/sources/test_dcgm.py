@@ -315,6 +315,7 @@ def targets(*texts: str, **options: object) -> list[str]:
 
 def test_targets_are_host_lists_and_urls() -> None:
     assert targets("n[08-10]:9400", "n09:9400") == [f"http://n{i}:9400/metrics" for i in ("08", "09", "10")]
+    assert targets("[::1]:9401", "http://[fd00::1:2]/m") == ["http://[::1]:9401/metrics", "http://[fd00::1:2]/m"]
     assert targets("a.example") == ["http://a.example:9400/metrics"]
     assert targets("https://a[1-2].example/x") == ["https://a1.example/x", "https://a2.example/x"]
     assert targets("https://a.example", path="/gpu") == ["https://a.example/gpu"]
