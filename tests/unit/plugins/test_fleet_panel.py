@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+from console.model.events import Alert, AlertState
 from console.model.levels import Level, Severity
 from console.model.place import Place, Size
 from console.model.views import Table
@@ -48,3 +51,54 @@ def test_what_is_wrong_comes_before_the_sites_and_keeps_the_focus():
     view = panels.load_panel("fleet").view(panels.normal(), Place(), Size(80, 20))
     assert [each.title.split()[0] for each in panels.flat(view)][:2] == ["INCIDENTS", "SITES"]
     assert view.focus == 0
+
+
+def told(number=0, title="GpuXid", state=AlertState.FIRING, severity=Severity.CRITICAL, path="", **more):
+    usual = {
+        "since": panels.NOW - 60 - number,
+        "gpus": 1,
+        "origin": "pager",
+        "heard_at": panels.NOW - 5,
+        "text": "XID 79",
+    }
+    return Alert(
+        f"{number}", state, severity, title, "muc1", path or f"muc1/h1/r001/n0001/g{number}", **{**usual, **more}
+    )
+
+
+def with_alerts(*alerts):
+    return replace(panels.snapshot((panels.site_frame("muc1"),)), alerts=alerts)
+
+
+def test_alerts_of_others_are_one_line_a_name_with_their_origin():
+    crowd = [told(number) for number in range(8)]
+    incidents = tables(with_alerts(*crowd, told(9, "Fan", severity=Severity.WARNING, path="muc1", gpus=0)))[0]
+    assert panels.cells(incidents, "why") == ["GpuXid: XID 79 and 7 more · pager", "Fan: XID 79 · pager"]
+    assert panels.cells(incidents, "gpus") == ["8", "—"]
+    assert incidents.ids == ["muc1/h1/r001/n0001", "muc1"]
+
+
+def test_what_is_silenced_is_counted_and_what_only_informs_is_not_shown():
+    quiet = [
+        told(1, state=AlertState.SILENCED),
+        told(2, state=AlertState.INHIBITED),
+        told(3, state=AlertState.SILENCED),
+    ]
+    incidents = tables(with_alerts(*quiet, told(4, severity=Severity.INFO)))[0]
+    assert incidents.title == "INCIDENTS  2 silenced, 1 inhibited"
+    assert incidents.ids == []
+    sites = tables(with_alerts(*quiet))[1]
+    assert panels.cells(sites, "trouble") == ["ok"]
+
+
+def test_an_alert_whose_teller_is_silent_says_since_when():
+    incidents = tables(with_alerts(told(heard_at=panels.NOW - 720)))[0]
+    assert panels.cells(incidents, "why") == ["GpuXid: XID 79 · pager (heard 12m ago)"]
+
+
+def test_words_of_others_are_never_more_than_words():
+    odd = told(title="[bold red]x[/]\x1b[31m\u202e", text="\x07\n" + "y" * 999, origin="p\x1b[2J")
+    (why,) = panels.cells(tables(with_alerts(odd))[0], "why")
+    assert "[bold red]x[/]" in why
+    assert len(why) < 220
+    assert not set(why) & set("\x1b\x07\n\u202e")
