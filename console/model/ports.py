@@ -33,6 +33,15 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Diagnosable(Protocol):
+    """A source that can tell `gigadeck doctor` more than a read does."""
+
+    async def diagnose(self) -> Mapping[str, str]:
+        """Return what was found, by name, with `advice` where something should be done; raises SourceError."""
+        ...
+
+
+@runtime_checkable
 class Panel(Protocol):
     """A screenful: a pure function from state to view values."""
 

@@ -36,7 +36,7 @@ def gpu_row(name: str, node: str, gpu: int, value: str, age_s: float = 1.0, **mo
 
 @dataclass
 class FakeStore:
-    """`federate` and `export` say what it offers; `interval_s` is the spacing of its samples."""
+    """`federate` and `export` say what it offers; samples are `interval_s` apart; a `silent` one has names alone."""
 
     rows: list[Row]
     now: float
@@ -48,6 +48,7 @@ class FakeStore:
     partial: bool = False
     wide: list[Row] = field(default_factory=list)
     refuse: str = ""
+    silent: bool = False
     asked: list[str] = field(default_factory=list)
 
     def transport(self) -> httpx.MockTransport:
@@ -89,6 +90,8 @@ class FakeStore:
             return 422, "application/json", '{"status":"error","errorType":"execution","error":"too many samples"}'
         if promql == "1":
             return self._good({"resultType": "scalar", "result": [self.now, "1"]})
+        if self.silent:
+            return self._vector([])
         if promql.startswith("count("):
             return self._vector([Row({}, str(len(self._chosen(promql))), 0.0)])
         if "label_replace" in promql or "gigadeck:" in promql:

@@ -69,7 +69,9 @@ async def discover(api: Api, metrics: MetricTable, labels: LabelNames, match: st
     samples = await _rows(api, f"topk(5, {named})", who)
     counted = await _rows(api, f"count({named})", who)
     spelling = choose_spelling([row.metric for row in samples], labels, await _label_names(api, anchor, samples))
-    if samples and not spelling.joins:
+    if not samples:  # a spelling chosen from nothing would join nothing until the next look
+        raise who.bad(f"no series of {anchor} has a sample now", "do the scrapes of dcgm-exporter fail there?")
+    if not spelling.joins:
         raise who.bad("the series carry neither a UUID nor node and index", "set `labels` to this site's spelling")
     one = _one_series(anchor, samples, spelling, match)
     return Catalog(

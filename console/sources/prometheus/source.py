@@ -15,9 +15,11 @@ from console.sources.prometheus.answers import Shape, peek_warnings
 from console.sources.prometheus.api import Api
 from console.sources.prometheus.catalog import Catalog, ask_interval_s, discover, interval_of
 from console.sources.prometheus.columns import Answer, Columns, Findings
+from console.sources.prometheus.cost import Measuring
 from console.sources.prometheus.own import OwnDecoder, OwnQuery, own_queries
 from console.sources.prometheus.plan import settings_of, window_s
 from console.sources.prometheus.promql import literal, quote, selector
+from console.sources.prometheus.remarks import said, seen
 from console.sources.prometheus.small import labelled_rows
 from console.sources.prometheus.sweep import Sweep
 from console.sources.prometheus.wide import decode_wide, wide_query
@@ -110,12 +112,24 @@ class PrometheusSource:
             requests, body_bytes = self._api.take_counts()
         return self._reading(catalog, haul, requests, body_bytes)
 
+    async def diagnose(self) -> dict[str, str]:
+        """Return what one full sweep costs, by name, and `advice` where something should be done; raises SourceError.
+
+        It does that sweep, and disturbs nothing that `read` keeps.
+        """
+        catalog = await self._known_catalog(self._monotonic())
+        sweep = Sweep(self._api, self._settings, self._metrics, self._config.max_body_bytes)
+        sweep.adopt(catalog)
+        columns = Columns(self._metrics, catalog.spelling, self._who)
+        measuring = Measuring(self._api, sweep, columns, catalog, self._config, self._uses_rules(catalog), self._who)
+        return await measuring.run(self._monotonic)
+
     async def aclose(self) -> None:
         """Let go of every connection."""
         await self._link.aclose()
 
     async def _known_catalog(self, now: float) -> Catalog:
-        if self._catalog is None or now - self._found_at > REDISCOVER_S:
+        if self._catalog is None or now - self._found_at > REDISCOVER_S or self._outgrown(self._catalog):
             await self._api.probe()
             labels = self._config.labels
             catalog = await discover(self._api, self._metrics, labels, self._settings.match, self._who, self._api.now())
@@ -130,11 +144,14 @@ class PrometheusSource:
         self._interval_s = self._catalog.interval_s or self._interval_s
         return self._catalog
 
+    def _outgrown(self, catalog: Catalog) -> bool:
+        """Whether far more GPUs are there than when we looked: a store that has just started tells of a few."""
+        return self._columns is not None and self._columns.known > 1.5 * catalog.gpus + SPARE
+
     def _fits(self, catalog: Catalog) -> bool:
         """Whether the decoder we have still serves: same labels, and not mostly GPUs that are gone."""
-        columns = self._columns
         same = self._catalog is not None and self._catalog.spelling == catalog.spelling
-        return columns is not None and same and columns.known <= 1.5 * catalog.gpus + SPARE
+        return self._columns is not None and same and not self._outgrown(catalog)
 
     async def _haul(self, catalog: Catalog, now: float) -> _Haul:
         haul = _Haul()
@@ -201,7 +218,7 @@ class PrometheusSource:
         columns = self._columns
         assert columns is not None  # made with the catalogue
         self._interval_s = interval_of(list(columns.findings.intervals)) or self._interval_s
-        warnings = [*haul.warnings, *self._sweep.warnings, *(str(fault) for fault in haul.faults), *_said(columns)]
+        warnings = [*haul.warnings, *self._sweep.warnings, *(str(fault) for fault in haul.faults), *said(columns)]
         columns.findings, last = Findings(), columns.findings
         skew_s = self._skew_s()
         notes = self._notes(catalog, last)
@@ -209,7 +226,7 @@ class PrometheusSource:
 
         def decode() -> Iterator[Part]:
             yield from self._decode(columns, haul, skew_s)
-            notes.update(_seen(columns))
+            notes.update(seen(columns))
 
         return Reading(
             received_at=self._wall(),
@@ -265,23 +282,3 @@ async def _attempt(work: Awaitable[T], haul: _Haul) -> T | None:
     except SourceError as error:
         haul.faults.append(error)
         return None
-
-
-def _said(columns: Columns) -> list[str]:
-    findings = columns.findings
-    said = list(findings.warnings)
-    if findings.ahead:
-        said.append(f"{findings.ahead:,} samples are ahead of the store's clock (an exporter's clock?): not counted")
-    if findings.unnamed:
-        said.append(f"{findings.unnamed:,} rows carry neither a UUID nor a node: set `labels` to this site's spelling")
-    if columns.frozen.text:
-        said.append(columns.frozen.text)
-    return said
-
-
-def _seen(columns: Columns) -> dict[str, str]:
-    findings = columns.findings
-    seen = {"frozen": columns.frozen.text or "none"}
-    if findings.rows:
-        seen["rows"] = f"{findings.rows:,}"
-    return seen

@@ -63,6 +63,11 @@ class Sweep:
         """Seconds between sweeps; 0 is one at every turn."""
         return sweep_period_s(self._settings, self._catalog) if self._catalog is not None else 0.0
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a sweep has begun and has not ended."""
+        return bool(self._pending)
+
     async def turn(self, now: float, clock: Callable[[], float]) -> list[Answer]:
         """Return the answers of this turn, none while no sweep is due; raises SourceError if the first one fails."""
         if self._catalog is None or self._settings.sweep == "off":

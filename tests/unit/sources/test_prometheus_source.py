@@ -54,6 +54,28 @@ async def test_a_store_without_gpus_says_what_to_look_at() -> None:
     await ticking.source.aclose()
 
 
+async def test_a_store_whose_series_have_no_sample_now_is_looked_at_again() -> None:
+    of = store()
+    full, of.rows, of.silent = of.rows, [Row({"__name__": POWER}, "0")], True
+    ticking = Ticking(of)
+    with pytest.raises(BadPayload, match=r"no series of DCGM_FI_DEV_POWER_USAGE has a sample now"):
+        await ticking.parts()
+    of.rows, of.silent = full, False
+    assert np.count_nonzero(columns(await ticking.parts())["power_w"].values > 0) == 16
+    await ticking.source.aclose()
+
+
+async def test_a_store_that_showed_few_of_its_gpus_is_looked_at_again() -> None:
+    of = store(16)
+    ticking = Ticking(of)
+    await ticking.parts()
+    of.rows = store(4000).rows
+    await ticking.parts()
+    await ticking.parts()
+    assert ticking.reading.notes["series"].startswith("8,000 (4,000 rows")
+    await ticking.source.aclose()
+
+
 async def test_a_selector_and_site_label_narrow_every_read() -> None:
     of = store()
     of.rows += [gpu_row(POWER, "elsewhere", 0, "1", dc="other")]
