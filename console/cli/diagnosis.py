@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import locale
 import os
 import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from console.model.errors import SourceError
+from console.model.ports import Diagnosable, Source
 from console.model.snapshot import SourceState
+from console.present.safe import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from console.wiring import Fleet
 
 SKEW_LIMIT_S = 5.0
+TEXT_LIMIT = 600
 FIELDS = ("id", "state", "what", "advice")
 
 
@@ -117,6 +122,37 @@ def _cost(source: SourceStatus, now: float) -> str:
         parts.append(f"clock {source.clock_skew_s:+.1f} s")
     parts += [f"{name} {note}" for name, note in sorted(source.notes.items())]
     return ", ".join(parts)
+
+
+async def costs(fleet: Fleet, snapshot: Snapshot, limit_s: float) -> list[Finding]:
+    """Return what sources that can tell more say of themselves; those that answered are asked, all at once.
+
+    The engine must be at rest: a sweep is measured. `limit_s` is for all of them together.
+    """
+    well = [(each.site, each.name) for each in snapshot.sources if each.last_ok_at and not each.last_error]
+    asked = [(key, fleet.sources[key]) for key in well if key in fleet.sources]
+    measured = [_cost_of(f"{key[0]}/{key[1]}", each, limit_s) for key, each in asked if isinstance(each, Diagnosable)]
+    return list(await asyncio.gather(*measured))
+
+
+async def _cost_of(name: str, source: Diagnosable, limit_s: float) -> Finding:
+    try:
+        async with asyncio.timeout(limit_s):
+            said = dict(await source.diagnose())
+    except TimeoutError:
+        told = f"a full sweep did not end within {limit_s:g} s"
+        return Finding(f"{name}/sweep", "warning", told, "try a longer --timeout; a sweep in the engine is spread out")
+    except SourceError as error:
+        what, _, advice = str(error).removeprefix(f"{name}: ").partition("; ")
+        return Finding(f"{name}/sweep", "failed", what, advice)
+    finally:
+        if isinstance(source, Source):
+            await source.aclose()
+    advice = said.pop("advice", "")
+    figures = ", ".join(f"{figure}: {text}" for figure, text in said.items())
+    return Finding(
+        f"{name}/sweep", "warning" if advice else "ok", clean(figures, TEXT_LIMIT), clean(advice, TEXT_LIMIT)
+    )
 
 
 def _site(site: SiteFrame, snapshot: Snapshot) -> Finding:

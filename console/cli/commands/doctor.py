@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import click
@@ -21,7 +22,7 @@ def doctor(shape: Shape, choice: Choice) -> int:
       gigadeck doctor --fleet fleet.yaml --timeout 30s
       gigadeck doctor --json | jq -r '.rows[] | select(.state == "failed") | .advice'
     """
-    from console.cli.diagnosis import FIELDS, diagnose
+    from console.cli.diagnosis import FIELDS, costs, diagnose
     from console.cli.opening import opened, settled
     from console.cli.simple import write_simple
     from console.model.errors import NoDataError
@@ -33,5 +34,6 @@ def doctor(shape: Shape, choice: Choice) -> int:
         if snapshot is None:
             raise NoDataError(f"the engine made no snapshot within {choice.timeout_s:g} s")
         findings = diagnose(fleet, snapshot)
+    findings += asyncio.run(costs(fleet, snapshot, choice.timeout_s))
     write_simple([finding.as_row() for finding in findings], FIELDS, shape, name="doctor")
     return Exit.FAILED if any(finding.state == "failed" for finding in findings) else Exit.DONE
