@@ -72,8 +72,3 @@ class Grid:
         """Take it that nothing is known of what the terminal shows."""
         self.shown.fill(UNKNOWN)
         self.dirty.update(range(self.lines))
-
-    def forget_pieces(self) -> None:
-        """Take every piece anew, even one that was put before."""
-        for pieces in self._pieces:
-            pieces.clear()

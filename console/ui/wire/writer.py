@@ -27,6 +27,7 @@ class FrameWriter:
         self._table = CellTable(Pens(colors, ends=dialect.ends))
         self._grid = Grid(self._table, 0, 0)
         self._diff = Diff(dialect)
+        self._void = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -41,7 +42,7 @@ class FrameWriter:
     @property
     def pending(self) -> bool:
         """Whether lines were taken that were not sent."""
-        return bool(self._grid.dirty)
+        return self._void or bool(self._grid.dirty)
 
     def take(self, pieces: Iterable[Piece], size: tuple[int, int], *, whole: bool = False) -> None:
         """Take pieces (line, column, end column, segments) of a frame; `whole` ones cover the screen of `size`."""
@@ -60,9 +61,12 @@ class FrameWriter:
 
     def send(self, cursor: tuple[int, int]) -> str:
         """Return what makes the terminal show all that was taken, with the cursor at (column, line)."""
+        if self._void:
+            self._void = False
+            self._diff.forget()
+            self._grid.forget_shown()
         return self._diff.frame(self._grid, cursor)
 
     def forget(self) -> None:
-        """Take it that somebody else wrote to the terminal: all is sent anew."""
-        self._diff.forget()
-        self._grid.forget_shown()
+        """Take it that somebody else wrote to the terminal: all is sent anew. May be called from a signal handler."""
+        self._void = True
