@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 
 def open(site: SiteConfig, source: SourceConfig, metrics: MetricTable) -> DcgmSource:
-    """Return the source that a fleet file names; it has asked nothing yet. Raises UsageError for bad targets."""
+    """Return the source that a fleet file names; it has asked nothing yet. Raises ConfigErrors for bad targets."""
     return DcgmSource(site.name, source, metrics)

@@ -13,7 +13,7 @@ from console.link.shared import Shared
 from console.model.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     import httpx
 
@@ -78,12 +78,14 @@ class Scraper:
         cadence_s: float,
         monotonic: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         if config.timeouts == Timeouts():
             config = replace(config, timeouts=LIMITS)
         self._monotonic = monotonic
         self._clock = clock
+        self._sleep = sleep
         self._cadence_s = cadence_s
         self._shared = Shared(config)
         self._asked = [
@@ -167,7 +169,7 @@ class Scraper:
         async with self._pace:
             delay_s = self._shared.delay_s(self._clock())
             if delay_s > 0:
-                await asyncio.sleep(delay_s)
+                await self._sleep(delay_s)
 
 
 class _Turn:

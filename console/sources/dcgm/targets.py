@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from console.core.hostlist import HostListError, expand
-from console.model.errors import SourceError
+from console.model.errors import ConfigError, ConfigErrors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,20 +35,26 @@ class Target:
 
 
 def targets_of(site: str, config: SourceConfig) -> tuple[Target, ...]:
-    """Return the exporters of a source, each once, in natural order; raises SourceError."""
+    """Return the exporters of a source, each once, in natural order; raises ConfigErrors."""
     path = str(config.options.get("path", "") or PATH)
     try:
         # The brackets of an IPv6 address are no range: such a text is one target.
         words = [word for text in _texts(config) for word in ([text] if _IPV6.search(text) else expand(text))]
         found = {target.url: target for target in (_target(word, path) for word in words)}
     except (HostListError, ValueError, OSError) as error:
-        raise SourceError(
-            site, config.name, f"its targets cannot be read: {error}", "write n[0001-0500]:9400"
-        ) from None
-    if not found or len(found) > MOST_TARGETS:
-        advice = f"name 1 to {MOST_TARGETS:,}" + ("; for more, read a Prometheus (kind: prometheus)" if found else "")
-        raise SourceError(site, config.name, f"it has {len(found):,} targets", advice)
+        raise _fault(site, config, str(error)) from None
+    if not found:
+        raise _fault(site, config, "there are none; write n[0001-0500]:9400")
+    if len(found) > MOST_TARGETS:
+        text = f"{len(found):,} are more than {MOST_TARGETS:,}; let a Prometheus read them, and read that"
+        raise _fault(site, config, text)
     return tuple(found.values())
+
+
+def _fault(site: str, config: SourceConfig, text: str) -> ConfigErrors:
+    key = "targets_file" if "targets_file" in config.options else "targets"
+    where = f"sites.{site}.sources.{config.name}.{key}"
+    return ConfigErrors([ConfigError("the fleet file", config.line, where, text)])
 
 
 def _texts(config: SourceConfig) -> Iterable[str]:

@@ -19,6 +19,8 @@ from console.sources.dcgm.scrape import Scraper
 from console.sources.dcgm.source import DcgmSource
 from console.sources.dcgm.targets import targets_of
 from console.sources.registry import open_source
+from tests.support.bad_http import answer as answered
+from tests.support.bad_http import bad_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -335,7 +337,7 @@ def test_targets_come_from_a_file_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", ["n[1-", "http://x/?a=b", "@group", "", "n[1-6000]", "http://[::1"])
 def test_bad_targets_are_named_at_once(bad: str) -> None:
-    with pytest.raises(errors.SourceError, match="lab/exporters: "):
+    with pytest.raises(errors.ConfigErrors, match=r"sites\.lab\.sources\.exporters\.targets: "):
         open_source(SiteConfig("lab"), SourceConfig("dcgm", "exporters", options={"targets": (bad,)}), BUILTIN)
 
 
@@ -415,3 +417,55 @@ def test_the_cadence_leaves_room_for_the_budget() -> None:
     config = SourceConfig("dcgm", "x", options={"targets": ("n[1-100]",)}, budget=Budget(rps=10.0))
     source = DcgmSource("lab", config, BUILTIN)
     assert source.cadence_s == 10.0
+
+
+async def test_the_budget_holds_over_all_exporters_together() -> None:
+    now, slept, asked = 1000.0, 0.0, 0
+    config = SourceConfig("dcgm", "x", options={"targets": ("n[1-150]",)}, budget=Budget(rps=20.0))
+
+    async def sleep(delay_s: float) -> None:
+        nonlocal now, slept
+        now, slept = now + delay_s, slept + delay_s
+        await asyncio.sleep(0)
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return httpx.Response(200, content=page(1, 1), headers={"content-type": "text/plain"})
+
+    scraper = Scraper(
+        "lab",
+        config,
+        targets_of("lab", config),
+        concurrency=8,
+        cadence_s=7.5,
+        clock=lambda: now,
+        sleep=sleep,
+        transport=httpx.MockTransport(answer),
+    )
+    haul = await scraper.turn(5.0)
+    assert (len(haul.pages), haul.failures, asked) == (150, {}, 150)
+    assert slept == pytest.approx((150 - 5 * 20) / 20, abs=0.1)  # five seconds' worth may come at once
+    await scraper.aclose()
+
+
+async def test_every_exporter_keeps_its_connection() -> None:
+    async with bad_server(answered(page(1, 1), content_type="text/plain")) as server:
+        config = SourceConfig("dcgm", "x", options={"targets": tuple(f"{server.url}/{i}" for i in range(3))})
+        source = open_source(SiteConfig("lab"), config, BUILTIN)
+        most = 0
+        for _ in range(4):
+            await source.read()
+            most = max(most, server.connections)
+        assert (len(server.requests), most) == (12, 3)
+        await source.aclose()
+        async with asyncio.timeout(5):
+            await server.idle.wait()
+
+
+async def test_closing_gives_up_what_hangs() -> None:
+    rig = Rig({"n1": None, "n2": page(2)})
+    rig.source._patience_s = 0.01
+    await rig.read()
+    await rig.source.aclose()
+    assert len(asyncio.all_tasks()) == 1
