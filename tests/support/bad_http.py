@@ -76,6 +76,19 @@ def endless(content_type: str = "application/json", limit_bytes: int = 400_000_0
     return act
 
 
+def dripping(content_type: str = "application/json", every_s: float = 0.02) -> Behaviour:
+    """Send a byte now and then, for ever: no single read ever times out."""
+
+    async def act(_: Request, writer: Writer) -> None:
+        writer.write(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: {content_type}\r\n\r\n".encode())
+        while not writer.is_closing():
+            writer.write(b"1\r\n \r\n")
+            await writer.drain()
+            await asyncio.sleep(every_s)
+
+    return act
+
+
 def silent() -> Behaviour:
     """Never answer."""
 
