@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from console.cli.options import Choice, Duration, fleet_options
+from console.model.events import AlertState
 
 if TYPE_CHECKING:
+    from console.model.events import Alert
     from console.model.snapshot import Snapshot
 
 KINDS = ("alerts", "jobs", "snapshots")
@@ -69,6 +71,7 @@ class EventStream:
         self._waiting: queue.Queue[Snapshot] = queue.Queue(QUEUE_LIMIT)
         self._dropped = 0
         self._checks: dict[str, str] = {}
+        self._told: dict[tuple[str, str], Alert] = {}
         self._jobs: dict[tuple[str, str], str] = {}
 
     def offer(self, snapshot: Snapshot) -> None:
@@ -84,7 +87,8 @@ class EventStream:
             snapshot = self._waiting.get(timeout=timeout_s)
         except queue.Empty:
             return []
-        found = [*self._loss(snapshot), *self._alerts(snapshot), *self._job_changes(snapshot), *self._shot(snapshot)]
+        found = [*self._loss(snapshot), *self._checked(snapshot), *self._alerts(snapshot)]
+        found += [*self._job_changes(snapshot), *self._shot(snapshot)]
         return [event for event in map(self._number, found) if event["seq"] > self._from]
 
     def heartbeat(self, at: float) -> Event:
@@ -100,6 +104,19 @@ class EventStream:
         return [{"at": round(snapshot.at, 3), "type": "dropped", "dropped": dropped}] if dropped else []
 
     def _alerts(self, snapshot: Snapshot) -> list[Event]:
+        """Return the alerts of other systems that are new, in another state, or gone (`resolved`)."""
+        if "alerts" not in self._kinds:
+            return []
+        now = {(alert.site, alert.id): alert for alert in snapshot.alerts}
+        gone = [alert for key, alert in self._told.items() if key not in now]
+        changed = [alert for key, alert in now.items() if key not in self._told or self._told[key].state != alert.state]
+        was, self._told = self._told, now
+        return [
+            *(_alert_event(snapshot.at, alert, alert.state, was.get((alert.site, alert.id))) for alert in changed),
+            *(_alert_event(snapshot.at, alert, AlertState.RESOLVED, alert) for alert in gone),
+        ]
+
+    def _checked(self, snapshot: Snapshot) -> list[Event]:
         if "alerts" not in self._kinds:
             return []
         events: list[Event] = []
@@ -159,3 +176,21 @@ class EventStream:
                 "sites": list(rows.to_dicts(0, len(rows.ids))),
             }
         ]
+
+
+def _alert_event(at: float, alert: Alert, state: AlertState, was: Alert | None) -> Event:
+    return {
+        "at": round(at, 3),
+        "type": "alert",
+        "id": alert.id,
+        "origin": alert.origin,
+        "state": state.value,
+        "was": was.state.value if was else None,
+        "severity": alert.severity.value,
+        "name": alert.title,
+        "text": alert.text,
+        "site": alert.site,
+        "path": alert.path,
+        "since": alert.since,
+        "silenced_by": list(alert.silenced_by),
+    }
