@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 export TEXTUAL_ANIMATIONS = none
 
-.PHONY: help demo test test-long lint format bench bench-quick wheel servers clean
+.PHONY: help demo test test-long lint format bench bench-quick pictures wheel servers clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ bench: $(READY) servers ## the table of docs/benchmarks, as ratios measured in o
 
 bench-quick: $(READY) ## the part of it that takes under three minutes
 	$(BIN)/python -m bench --quick
+
+pictures: $(READY) ## the pictures of the README, from the console on the emulator
+	$(BIN)/python scripts/make_pictures.py
 
 wheel: $(READY) ## build dist/gigadeck-*.whl and try it in an empty environment
 	rm -rf dist
