@@ -46,13 +46,14 @@ def prometheus(
     interval: str = "1s",
     rules: str = "",
     honor_timestamps: bool = True,
+    keep: str = "",
     extra: Sequence[str] = (),
 ) -> Iterator[Prometheus]:
-    """Run Prometheus; `targets` are `host:port/path?query`, scraped every `interval`."""
+    """Run Prometheus on `targets` (`host:port/path?query`), scraped every `interval`; `keep` matches metrics."""
     binary = require("prometheus")
     port = free_port()
     (folder / "rules.yml").write_text(rules or "groups: []\n")
-    (folder / "prometheus.yml").write_text(_configuration(folder, targets, interval, honor_timestamps))
+    (folder / "prometheus.yml").write_text(_configuration(folder, targets, interval, honor_timestamps, keep))
     command = [
         binary,
         f"--config.file={folder / 'prometheus.yml'}",
@@ -69,7 +70,7 @@ def prometheus(
         server.stop()
 
 
-def _configuration(folder: Path, targets: Sequence[str], interval: str, honor_timestamps: bool) -> str:
+def _configuration(folder: Path, targets: Sequence[str], interval: str, honor_timestamps: bool, keep: str) -> str:
     lines = [
         f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}, evaluation_interval: {interval}}}",
         f"rule_files: ['{folder / 'rules.yml'}']",
@@ -88,4 +89,6 @@ def _configuration(folder: Path, targets: Sequence[str], interval: str, honor_ti
             f"  honor_timestamps: {str(honor_timestamps).lower()}",
             f"  static_configs: [{{targets: ['{address}']}}]",
         ]
+        if keep:
+            lines.append(f"  metric_relabel_configs: [{{source_labels: [__name__], regex: '{keep}', action: keep}}]")
     return "\n".join(lines) + "\n"
