@@ -12,6 +12,7 @@ from console.core.alert_counts import alert_counts
 from console.core.rollup import reporting_counts
 from console.core.segments import run_maxima
 from console.core.site_texts import site_text
+from console.model.columns import distinct
 from console.model.levels import Level
 from console.model.metrics import Metric, RollUp
 
@@ -187,7 +188,7 @@ _COUNTED: dict[str, Callable[[SiteRows], Numbers]] = {
 def distinct_jobs(owners: Starts, jobs: Starts, count: int) -> Numbers:
     """Return float64[count]: how many different jobs each of `count` rows has, from pairs of row and job."""
     width = int(jobs.max(initial=0)) + 1
-    pairs = np.unique(owners.astype(np.int64) * width + jobs)
+    pairs = distinct(owners.astype(np.int64) * width + jobs)
     return np.bincount(pairs // width, minlength=count).astype(np.float64)
 
 

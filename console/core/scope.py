@@ -13,6 +13,7 @@ from console.core.naming import natural_key
 from console.core.registry import Family, Field, UnknownFieldError
 from console.core.rows import RowColumns, SiteRows
 from console.core.wide_rows import DomainRows, FleetRows, JoinedRows
+from console.model.columns import distinct
 from console.model.errors import TargetError
 from console.model.levels import Level
 
@@ -183,7 +184,7 @@ def _rows(topology: Any, at: Level, row: int, level: Level) -> slice:
 def _touched(domain: Any, rows: slice) -> Any:
     inside = (domain.members >= rows.start) & (domain.members < rows.stop)
     owners = np.repeat(np.arange(len(domain.names)), np.diff(domain.starts))
-    return np.unique(owners[inside]).astype(np.int64)
+    return distinct(owners[inside]).astype(np.int64)
 
 
 def _inside_domain(site: SiteFrame, level: Level, by: str, place: str) -> Any:
@@ -198,7 +199,7 @@ def _inside_domain(site: SiteFrame, level: Level, by: str, place: str) -> Any:
         return np.array([at], dtype=np.int64) if by == kind else _sharing(site.topology.domains.get(by), members)
     topology = site.topology
     if level.depth <= domain.unit.depth:
-        return np.unique(members if level is domain.unit else topology.parents(domain.unit, level)[members])
+        return distinct(members if level is domain.unit else topology.parents(domain.unit, level)[members])
     belongs = np.zeros(topology.count(domain.unit), dtype=bool)
     belongs[members] = True
     return np.flatnonzero(belongs[topology.parents(level, domain.unit)])
@@ -208,4 +209,4 @@ def _sharing(domain: Any, members: Any) -> Any:
     if domain is None:
         return np.zeros(0, dtype=np.int64)
     owners = np.repeat(np.arange(len(domain.names)), np.diff(domain.starts))
-    return np.unique(owners[np.isin(domain.members, members)]).astype(np.int64)
+    return distinct(owners[np.isin(domain.members, members)]).astype(np.int64)

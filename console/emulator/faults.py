@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.emulator.fault_kinds import FAULTS, LEMON_EVENTS, LEMON_NODES, REPAIR_SIGMA, THERMAL_SHUTDOWN, FaultKind
+from console.model.columns import distinct
 from console.model.events import Event
 from console.model.jobs import JobState
 from console.model.levels import Level, Severity
@@ -80,7 +81,7 @@ class Faults:
         """Switch the nodes of GPUs off that are too hot, a few at a time as their BMCs notice."""
         if not len(rows):
             return
-        nodes = np.unique(np.searchsorted(self._topology.node_gpus, rows, side="right") - 1)
+        nodes = distinct(np.searchsorted(self._topology.node_gpus, rows, side="right") - 1)
         for node in [int(node) for node in nodes if int(node) not in self._dead][:SHUTDOWNS_A_STEP]:
             self.strike(THERMAL_SHUTDOWN, now, node=node)
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.model.columns import distinct
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -53,7 +55,7 @@ class Throttle:
         hot = np.flatnonzero(self._die[rows] >= watch_c) + rows.start
         held = self._held.get(rows.start)
         if held is not None and len(held):
-            hot = np.union1d(hot, held)
+            hot = distinct(np.concatenate([hot, held]))
         if not len(hot):
             return
         limit = platform.limit_w

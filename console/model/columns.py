@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float32]
 Times = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def same_time(at: float, length: int) -> Times:
     """Return `length` equal sample times without the memory (a read-only, zero-stride view)."""
     return np.broadcast_to(np.float64(at), length)
+
+
+def distinct(values: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Return the values in order, each once: what `np.unique` does, which imports `numpy.ma` for 7 ms at first."""
+    ordered = np.sort(values, axis=None)
+    if not len(ordered):
+        return ordered
+    new = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]
 
 
 @dataclass(frozen=True, eq=False)

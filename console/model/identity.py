@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,14 @@ def parse_uuid(text: str) -> tuple[int, int]:
     except ValueError:
         value = 0
     if not value or text[:4] == "MIG-":
-        value = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest(), "big")
+        value = _hashed(text)
     return value >> 64, value & 0xFFFFFFFFFFFFFFFF
+
+
+def _hashed(text: str) -> int:
+    import hashlib  # OpenSSL takes 4 ms to load; real GPUs' UUIDs are numbers
+
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest(), "big")
 
 
 def parse_uuids(texts: Sequence[str]) -> UuidColumns:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.model.columns import distinct
 from console.model.levels import Level
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Jobs:
         if len(self.gpu_job) != topology.gpus:
             return np.zeros(0, dtype=np.int32)
         held = np.flatnonzero(self.gpu_job == index)
-        return np.unique(topology.parents(Level.GPU, Level.NODE)[held]).astype(np.int32)
+        return distinct(topology.parents(Level.GPU, Level.NODE)[held]).astype(np.int32)
 
     def running(self) -> int:
         """Return the number of running jobs."""
