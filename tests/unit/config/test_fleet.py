@@ -8,6 +8,7 @@ import pytest
 
 from console.config import values
 from console.config.fleet import load_fleet
+from console.config.kinds import OPTIONS
 from console.config.places import example_fleet
 from console.config.values import Budget, Limit, NvlinkGuard, Permission, SourceConfig, Timeouts
 from console.model.builtin_metrics import BUILTIN
@@ -156,8 +157,6 @@ def test_the_example_shows_every_key() -> None:
 
 
 def test_the_example_shows_every_option_of_every_kind() -> None:
-    from console.config.kinds import OPTIONS
-
     text = example_fleet().read_text()
     assert [option for options in OPTIONS.values() for option in options if f"{option}:" not in text] == []
 
