@@ -17,6 +17,7 @@ NAGIOS_UNKNOWN = 3
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    _fill_closed_streams()
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -51,6 +52,13 @@ def _unknown_if_check(words: list[str], code: int) -> int:
         return code
     click.echo("UNKNOWN - gigadeck check could not run, see standard error")
     return NAGIOS_UNKNOWN
+
+
+def _fill_closed_streams() -> None:
+    """Put the null device where a stream is closed, before a file of ours gets its number."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 - as long as we live
 
 
 def _forget_stdout() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from console import __version__
-from console.cli.options import Choice, fleet_options
+from console.cli.options import Choice, Link, fleet_options, link_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,8 +75,9 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gigadeck", message="%(prog)s %(version)s")
 @fleet_options(root=True)
+@link_options(root=True)
 @click.pass_context
-def gigadeck(ctx: click.Context, /, choice: Choice, **_: Any) -> int | None:
+def gigadeck(ctx: click.Context, /, choice: Choice, link: Link, **_: Any) -> int | None:
     r"""A terminal operations console for fleets of AI gigafactories.
 
     Without a command it opens the console on the fleet.
@@ -91,4 +92,4 @@ def gigadeck(ctx: click.Context, /, choice: Choice, **_: Any) -> int | None:
         return None
     from console.cli.commands.console import open_console
 
-    return open_console(choice)
+    return open_console(choice, link=link)

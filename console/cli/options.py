@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ import click
 from click.core import ParameterSource
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_UNITS_BYTES = {"": 1.0, "B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "k": 1e3, "M": 1e6}
+MOST_FPS = 60.0
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 FORMATS = ("table", "json", "ndjson", "csv", "id")
 
@@ -33,6 +36,30 @@ class Duration(click.ParamType[float]):
         if not 0 <= seconds < 1e9:
             self.fail(f"{value!r} is not a length of time; write 500ms, 10s, 5m or 1h", param, ctx)
         return seconds
+
+
+class Size(click.ParamType[float]):
+    """A number of bytes such as `800`, `8kB`, `1 MB`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return bytes."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        number, unit = re.fullmatch(r"\s*([0-9.]*)\s*(.*?)\s*", str(value)).groups()  # type: ignore[union-attr]  # always fits
+        try:
+            return float(number) * _UNITS_BYTES[unit]
+        except (ValueError, KeyError):
+            self.fail(f"{value!r} is not a size; write 800, 8kB or 1MB", param, ctx)
+
+
+@dataclass(frozen=True)
+class Link:
+    """What may be sent to the terminal: frames and bytes a second; None where the user said nothing."""
+
+    fps: float | None = None
+    bandwidth_bytes_per_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +114,7 @@ def fleet_options(*, root: bool = False) -> Callable[[Function], Function]:
             context = click.get_current_context()
             values = {name: _inherited(context, name, kwargs.pop(name)) for name in _FLEET_NAMES}
             if root:
-                context.obj = {n: v for n, v in values.items() if _given(context, n)}
+                _leave_to_commands(context, values)
             choice = Choice(
                 fleet=values["fleet"],
                 sites=tuple(values["sites"]),
@@ -102,6 +129,38 @@ def fleet_options(*, root: bool = False) -> Callable[[Function], Function]:
         return _apply(wrapper, _FLEET_OPTIONS)  # type: ignore[return-value]  # a decorated callable stays its type
 
     return decorate
+
+
+_LINK_OPTIONS = (
+    click.option(
+        "--fps", type=click.FloatRange(0.0, MOST_FPS), default=None, metavar="N", help="at most N frames a second"
+    ),
+    click.option(
+        "--bandwidth", type=Size(), default=None, metavar="BYTES", help="send at most so much a second, such as 8kB"
+    ),
+)
+
+
+def link_options(*, root: bool = False) -> Callable[[Function], Function]:
+    """Add the options that limit what is sent to the terminal; the function gets one `link`."""
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            context = click.get_current_context()
+            values = {name: _inherited(context, name, kwargs.pop(name)) for name in ("fps", "bandwidth")}
+            if root:
+                _leave_to_commands(context, values)
+            return function(*args, link=Link(values["fps"], values["bandwidth"]), **kwargs)
+
+        return _apply(wrapper, _LINK_OPTIONS)  # type: ignore[return-value]  # as above
+
+    return decorate
+
+
+def _leave_to_commands(context: click.Context, values: Mapping[str, Any]) -> None:
+    """Let commands inherit what was given before their name."""
+    context.obj = {**(context.obj or {}), **{name: value for name, value in values.items() if _given(context, name)}}
 
 
 _FLEET_NAMES = ("fleet", "sites", "timeout", "max_age", "read_only", "log_file", "verbose")

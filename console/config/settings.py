@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from console.model.errors import ConfigError
 
 FILE = "settings.yaml"
+RENAMED = {"bandwidth_bytes_per_s": "bandwidth"}
 MAX_SETTINGS_BYTES = 256 * 1024
 CLOCKS = ("utc", "site")
+GLYPHS = ("auto", "unicode", "ascii")
+MOST_FPS = 60.0
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,18 @@ class Settings:
     """What a user chose.
 
     `theme` is a theme's name (empty: the default), `clock` is `utc` or `site`, `keys` maps an action's id to its keys
-    (none: no key), `disabled_plugins` are ids of plugins that are not run.
+    (none: no key), `disabled_plugins` are ids of plugins that are not run. `glyphs` is `auto` (as the terminal's locale
+    tells), `unicode` or `ascii`. At most `fps` frames and `bandwidth_bytes_per_s` bytes a second go to the terminal; 0
+    leaves it to what the terminal takes.
     """
 
     theme: str = ""
     clock: str = "utc"
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     disabled_plugins: tuple[str, ...] = ()
+    glyphs: str = "auto"
+    fps: float = 0.0
+    bandwidth_bytes_per_s: float = 0.0
 
 
 def load_settings(path: Path | None = None) -> tuple[Settings, list[ConfigError]]:
@@ -46,19 +54,28 @@ def load_settings(path: Path | None = None) -> tuple[Settings, list[ConfigError]
     if settings is not None or not isinstance(document.data, Map):
         return settings or Settings(), errors
     settings = Settings()
-    for key in {each.name for each in fields(Settings)} & document.data.keys():
-        alone = Document(document.file, {key: document.data[key]})
+    for name, key in {each.name: RENAMED.get(each.name, each.name) for each in fields(Settings)}.items():
+        alone = Document(document.file, {key: document.data[key]} if key in document.data else {})
         said, _ = structured(_converter(), alone, Settings)
-        settings = replace(settings, **{key: getattr(said, key)}) if said else settings
+        settings = replace(settings, **{name: getattr(said, name)}) if said else settings
     return settings, errors
 
 
 def _converter() -> Converter:
     from console.config.structure import new_converter, one_of, record
-    from console.config.text_fields import hooked
+    from console.config.text_fields import between, hooked, valued
+    from console.config.units import size_bytes
 
     converter = new_converter()
-    record(converter, Settings, clock=hooked(one_of(CLOCKS)), keys=hooked(_keys))
+    record(
+        converter,
+        Settings,
+        clock=hooked(one_of(CLOCKS)),
+        keys=hooked(_keys),
+        glyphs=hooked(one_of(GLYPHS)),
+        fps=hooked(between(0.0, MOST_FPS)),
+        bandwidth_bytes_per_s=hooked(valued(size_bytes), RENAMED["bandwidth_bytes_per_s"]),
+    )
     return converter
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from console.model.errors import ConsoleError
 from console.model.levels import Severity
+from console.ui.glyphs import PlainLetters, glyphs_of_terminal
 from console.ui.keys import key_map
 from console.ui.main_screen import MainScreen
 from console.ui.meters import Meters, counting
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
     from textual.driver import Driver
+    from textual.filter import LineFilter
     from textual.screen import Screen
 
     from console.config.themes import Theme
@@ -44,12 +46,13 @@ class ConsoleApp(WiredApp, inherit_bindings=False):
         self._colors = setup.colors or color_depth()
         if not os.environ.get("NO_COLOR"):
             os.environ.pop("NO_COLOR", None)  # empty means colours (no-color.org); Textual takes it for a wish
+        self._letters = (PlainLetters(),) if (setup.glyphs or glyphs_of_terminal()) == "ascii" else ()
         self._meters = Meters(HEARTBEAT_S)
         self._setup = setup
         self._themes: Mapping[str, Theme] = dict(setup.themes)
         self.failure: Exception | None = None
-        super().__init__(ansi_color=self._colors in ("16", "none"))
-        self._keys, key_faults = key_map(setup.keys)
+        super().__init__(setup.wire, ansi_color=self._colors in ("16", "none"))
+        self._keys, key_faults = key_map(setup.keys, words=bool(self._letters))
         self._first_notices = (*setup.notices, *key_faults)
         self._chosen = self._first_theme(setup.theme)
         self.palette = Palette(self._chosen, self._colors)
@@ -59,6 +62,10 @@ class ConsoleApp(WiredApp, inherit_bindings=False):
     def get_driver_class(self) -> type[Driver]:
         """Return the terminal's driver, counting what it writes."""
         return counting(super().get_driver_class(), self._meters)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what every line goes through before it is shown."""
+        return (*super().get_line_filters(), *self._letters)
 
     def get_default_screen(self) -> Screen[Any]:
         """Return the one screen."""

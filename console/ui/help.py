@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from console.model.views import Span
 from console.ui.commands import COMMANDS
-from console.ui.keys import shown_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +27,7 @@ def help_lines(keys: KeyMap, panels: Sequence[PanelInfo]) -> tuple[Line, ...]:
         if group == "Panels":
             actions = [action for action in actions if action.id.removeprefix("panel.") in by_digit]
         lines += _group("Not in this version yet" if group == "Later" else group)
-        lines += [_key_line(action, by_digit) for action in actions]
+        lines += [_key_line(keys, action, by_digit) for action in actions]
     lines += _group("Commands")
     lines += [_command_line(f":{panel.id}", f"show the panel {panel.title}") for panel in panels]
     lines += [_command_line(f":{each.name} {each.usage}".rstrip(), each.help) for each in COMMANDS]
@@ -51,8 +50,8 @@ def _group(title: str) -> list[Line]:
     return [(), (Span(f" {title}", "title"),)]
 
 
-def _key_line(action: Action, panels: dict[str, PanelInfo]) -> Line:
-    names = " ".join(shown_key(key) for key in action.keys)
+def _key_line(keys: KeyMap, action: Action, panels: dict[str, PanelInfo]) -> Line:
+    names = " ".join(keys.name_of(key) for key in action.keys)
     panel = panels.get(action.id.removeprefix("panel."))
     told = f"show the panel {panel.title}" if action.group == "Panels" and panel else action.help
     return (Span(f"   {names:<{KEY_CELLS}}", "key"), Span(told), Span(f"   {action.id}", "text.dim"))

@@ -87,10 +87,11 @@ ACTIONS: tuple[Action, ...] = (
 
 @dataclass(frozen=True, eq=False)
 class KeyMap:
-    """Which key does what."""
+    """Which key does what; `words` names keys by words where their signs cannot be shown."""
 
     actions: tuple[Action, ...]
     by_key: Mapping[str, Action]
+    words: bool = False
 
     def __getitem__(self, action_id: str) -> Action:
         return next(action for action in self.actions if action.id == action_id)
@@ -102,7 +103,12 @@ class KeyMap:
     def shown(self, action_id: str) -> str:
         """Return the first key of an action as it is printed on keyboards, empty where it has none."""
         keys = self[action_id].keys
-        return shown_key(keys[0]) if keys else ""
+        return self.name_of(keys[0]) if keys else ""
+
+    def name_of(self, key: str) -> str:
+        """Return a key's name as people write it."""
+        shown = shown_key(key)
+        return shown if shown.isascii() or not self.words else key.capitalize()
 
 
 def spelling(key: str, character: str | None) -> str:
@@ -120,7 +126,9 @@ def shown_key(key: str) -> str:
     return f"{name.capitalize()}+{letter.upper()}" if name and letter else key
 
 
-def key_map(overrides: Mapping[str, Sequence[str] | str] | None = None) -> tuple[KeyMap, tuple[str, ...]]:
+def key_map(
+    overrides: Mapping[str, Sequence[str] | str] | None = None, *, words: bool = False
+) -> tuple[KeyMap, tuple[str, ...]]:
     """Return the key map with a user's own keys, and what is wrong with these in words.
 
     A key that the user gives to an action is taken from the one that had it; an empty list takes all keys away.
@@ -135,7 +143,7 @@ def key_map(overrides: Mapping[str, Sequence[str] | str] | None = None) -> tuple
     for action in actions:
         for key in action.keys:
             by_key.setdefault(key, action)
-    return KeyMap(actions, by_key), tuple(faults)
+    return KeyMap(actions, by_key, words), tuple(faults)
 
 
 def _as_keys(keys: Sequence[str] | str) -> tuple[str, ...]:

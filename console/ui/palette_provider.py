@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.ui.commands import COMMANDS
-from console.ui.keys import shown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +33,7 @@ def entries(keys: KeyMap, panels: Sequence[PanelInfo], themes: Sequence[str]) ->
         yield Entry(f"panel {panel.title}", f"show it  {panel.key}".rstrip(), line=panel.id)
     for action in keys.actions:
         if action.group not in NOT_LISTED and action.id != "palette":
-            names = " ".join(shown_key(key) for key in action.keys)
+            names = " ".join(keys.name_of(key) for key in action.keys)
             yield Entry(action.label, f"{action.help}  {names}".rstrip(), action_id=action.id)
     for command in COMMANDS:
         if not command.required:

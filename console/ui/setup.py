@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from console.ui.wire.drain import WireSettings
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from console.model.place import Place, Size
     from console.model.snapshot import Snapshot
     from console.model.views import View
+    from console.ui.glyphs import Glyphs
     from console.ui.palette import Colors
 
 DEFAULT_THEME = "dark"
@@ -85,8 +88,8 @@ class AppSetup:
     None: they cannot be read again. `keys` maps action ids to keys (`{"quit": ["Q"]}`), `notices` are told once at the
     start (broken themes, plugins, settings), `state_folder` is where saved views are kept (None: nowhere). `user` is
     who is shown in the header. `utc` chooses UTC, else the sites' own time. `work_running` says in words what still
-    runs here and would be lost by quitting; empty: nothing. `colors` are those of the terminal (None: as its
-    environment tells). `time` returns UTC epoch seconds.
+    runs here and would be lost by quitting; empty: nothing. `colors` and `glyphs` are those of the terminal (None: as
+    its environment tells), `wire` limits what is sent to it. `time` returns UTC epoch seconds.
     """
 
     session: SessionLike
@@ -105,4 +108,6 @@ class AppSetup:
     state_folder: Path | None = None
     work_running: Callable[[], str] = lambda: ""
     colors: Colors | None = None
+    glyphs: Glyphs | None = None
+    wire: WireSettings = field(default_factory=WireSettings)
     time: Callable[[], float] = time.time

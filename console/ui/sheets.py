@@ -209,7 +209,7 @@ class Chooser(Sheet):
 
     def keys_line(self) -> Line:
         """Return the keys that work here."""
-        return (Span(" ⏎", "key"), Span(" choose  ", "key.label"), *super().keys_line())
+        return (Span(" Enter", "key"), Span(" choose  ", "key.label"), *super().keys_line())
 
     def search(self, words: str) -> None:
         """Keep the choices that hold every word."""

@@ -49,6 +49,7 @@ def make_setup(session: FakeSession | None = None, **more: Any) -> AppSetup:
         "user": "sre07",
         "time": Clock(),
         "colors": "true",
+        "glyphs": "unicode",
         **more,
     }
     return AppSetup(session=session or make_session(), **chosen)

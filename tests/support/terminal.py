@@ -32,8 +32,14 @@ _UNKNOWN = re.compile(
     re.DOTALL,
 )
 _PARTIAL = re.compile(rb"\x1b(?:\[[0-9;:<>=?]*[ -/]*|\][^\x07]{0,400}|[P_^X].{0,400})?\Z", re.DOTALL)
-# Makes the pty the controlling terminal, so that it passes on changes of its size, and becomes the command.
-_ADOPT = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+# Makes the pty the controlling terminal, so that it passes on changes of its size, and becomes the command. What the
+# interpreter adds to the environment in the C locale (PEP 538) is not the user's and is not passed on.
+_ADOPT = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.environ.pop("LC_CTYPE", None)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Terminal:
@@ -66,7 +72,8 @@ class Terminal:
         if not self.ended():
             self._child.kill()
         self._child.wait(10)
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def _size(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -79,6 +86,12 @@ class Terminal:
     def send(self, text: str) -> None:
         """Type."""
         os.write(self._fd, text.encode())
+
+    def hang_up(self, timeout_s: float = 10.0) -> int:
+        """Vanish as a lost connection does, and return the exit code of the child; TimeoutExpired after the limit."""
+        os.close(self._fd)
+        self._fd = -1
+        return self._child.wait(timeout_s)
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from console.cli.options import Choice, fleet_options
+from console.cli.options import Choice, Link, fleet_options, link_options
 
 
 @click.command()
@@ -15,7 +15,8 @@ from console.cli.options import Choice, fleet_options
 @click.option("--seed", type=int, default=1, show_default=True, help="the same seed, the same fleet")
 @click.option("--scenario", default="default", show_default=True, help="default, calm, cdu, blackout, storm")
 @fleet_options()
-def demo(gpus: int, site_count: int, seed: int, scenario: str, choice: Choice) -> int:
+@link_options()
+def demo(gpus: int, site_count: int, seed: int, scenario: str, choice: Choice, link: Link) -> int:
     r"""The console on the emulator; without a terminal it prints one status and exits 0.
 
     \b
@@ -28,4 +29,4 @@ def demo(gpus: int, site_count: int, seed: int, scenario: str, choice: Choice) -
     from console.wiring import Demo
 
     chosen = Demo(gpus=gpus, sites=site_count, seed=seed, scenario=scenario)
-    return open_console(replace(choice, fleet="demo"), chosen)
+    return open_console(replace(choice, fleet="demo"), chosen, link=link)

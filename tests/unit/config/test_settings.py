@@ -8,6 +8,11 @@ import pytest
 from console.config import places
 from console.config.settings import Settings, load_settings
 
+LIMITED = """\
+glyphs: ascii
+fps: 2.5
+bandwidth: 8 kB
+"""
 GOOD = """\
 theme: light
 clock: site
@@ -27,6 +32,18 @@ def test_settings_are_typed_values(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert load_settings() == (settings, [])
 
 
+def test_what_the_terminal_is_sent_can_be_limited(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(LIMITED)
+    assert load_settings(path) == (Settings(glyphs="ascii", fps=2.5, bandwidth_bytes_per_s=8000.0), [])
+    path.write_text(LIMITED + "theme: 5\n")
+    assert load_settings(path)[0] == Settings(glyphs="ascii", fps=2.5, bandwidth_bytes_per_s=8000.0)
+    path.write_text("bandwidth: fast\nfps: 1000\nglyphs: emoji\n")
+    settings, errors = load_settings(path)
+    assert settings == Settings()
+    assert len(errors) == 3
+
+
 def test_a_bad_key_keeps_its_default_and_the_others_count(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text("theme: light\nclock: local\nkeys: {quit: 5}\nfsp: 3\ndisabled_plugins: [a]\n")
@@ -35,7 +52,7 @@ def test_a_bad_key_keeps_its_default_and_the_others_count(tmp_path: Path) -> Non
     assert [str(error).removeprefix(f"{path}:") for error in errors] == [
         '2: clock: expected utc or site, found "local"',
         "3: keys.quit: expected text, found the number 5; put it in quotes",
-        "4: fsp: is not a known key; the keys here are clock, disabled_plugins, keys, theme",
+        "4: fsp: is not a known key; did you mean fps?",
     ]
 
 
