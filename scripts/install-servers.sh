@@ -10,6 +10,11 @@ need prometheus-alertmanager prometheus-alertmanager
 need sshd openssh-server
 need ssh openssh-client
 need tmux tmux
+need munged munge
+need slurmctld slurmctld
+need slurmd slurmd
+need slurmrestd "slurmrestd slurm-wlm-basic-plugins slurm-wlm-jwt-plugin"
+need scontrol slurm-client
 [ -n "$want" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   echo "note: not installed and not mine to install:$want (tests that need them will be skipped)" >&2

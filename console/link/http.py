@@ -99,9 +99,16 @@ class HttpLink:
             return await self.get(path, accept=accept, form=params, max_body_bytes=max_body_bytes)
         return await self.get(path, params, accept=accept, max_body_bytes=max_body_bytes)
 
-    def renew(self) -> bool:
-        """Read the credentials anew at the next request; return whether there are any."""
-        self._credentials.forget()
+    async def renew(self) -> bool:
+        """Read the credentials anew; return whether they are others now. Raises SourceError."""
+        with translated(self.endpoint):
+            before = await self._credentials.headers(self._clock())
+            self._credentials.forget()
+            return await self._credentials.headers(self._clock()) != before
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether requests carry credentials at all."""
         return self._credentials.used
 
     @property

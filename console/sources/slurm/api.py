@@ -32,9 +32,12 @@ _PATHS = re.compile(rb'"\\?/slurm\\?/v([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})\\
 USER_HEADER = "X-SLURM-USER-NAME"
 SOCKET_URL = "http://localhost"
 RETRY_S = 60.0
-REFUSED = ("authentication", "unspecified error", "invalid user", "token")
+REFUSED = ("authentication", "invalid user", "token")
+# What slurmrestd says of a refused token, and also where slurmctld is down.
+UNSAID = "unspecified error"
 LIMITED = ("rate limit", "backoff", "try again")
 SILENT = ("unable to contact", "connection failure", "connect failure", "communication")
+HOLDS = "does `auth.jwt` give a token that still holds (scontrol token), of `user`? slurmctld's log says more"
 Version = tuple[int, int, int]
 
 
@@ -114,10 +117,10 @@ class Api:
         try:
             return await self._once(path, params)
         except ServerFailed as error:
-            # slurmrestd answers 500 where slurmctld refuses the token.
-            fault = self.explained(error)
-            if not isinstance(fault, Unauthorized) or not self._link.renew():
-                raise fault from None
+            # slurmrestd answers 500 where slurmctld refuses the token: there may be another by now.
+            refused = any(word in error.message.lower() for word in (*REFUSED, UNSAID))
+            if not refused or not await self._link.renew():
+                raise self.explained(error) from None
         try:
             return await self._once(path, params)
         except ServerFailed as error:
@@ -138,23 +141,27 @@ class Api:
         if isinstance(error, Unreachable):
             place = f"the socket {self._socket}" if self._socket else ""
             return replaced(error, text.replace("localhost", place)) if place else error
-        if isinstance(error, Unauthorized) or any(word in said for word in REFUSED):
+        ended = bool(self._token_age())
+        if isinstance(error, Unauthorized) or any(word in said for word in REFUSED) or (ended and UNSAID in said):
             return Unauthorized(*self._who, f"{text}{self._token_age()}", self._auth_advice())
         if any(word in said for word in LIMITED):
             return RateLimited(*self._who, text, "slurmctld limits its clients: raise `cadence`", RETRY_S)
         if any(word in said for word in SILENT):
             return replaced(error, text, "slurmrestd does not reach slurmctld: scontrol ping")
+        if UNSAID in said:
+            return replaced(error, text, f"slurmctld is down (scontrol ping), or refuses the token: {HOLDS}")
         return error
 
     def _token_age(self) -> str:
         ends_at = self._link.credentials_end_at
         late_s = self._clock() - ends_at
-        return f" (the token ended {late_s / 60:.0f} min ago)" if ends_at and late_s > 0 else ""
+        ago = f"{late_s:.0f} s" if late_s < 120 else f"{late_s / 60:.0f} min"
+        return f" (the token ended {ago} ago)" if ends_at and late_s > 0 else ""
 
     def _auth_advice(self) -> str:
-        if not self._link.renew():
+        if not self._link.has_credentials:
             return "slurmrestd wants a token: set `auth: {jwt: ...}` to what `scontrol token` prints"
-        return "does `auth.jwt` give a token that still holds (scontrol token), of `user`? slurmctld's log says more"
+        return HOLDS
 
 
 def replaced(error: SourceError, message: str, advice: str = "") -> SourceError:

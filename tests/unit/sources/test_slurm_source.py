@@ -301,7 +301,7 @@ async def test_the_user_is_the_token_s_unless_one_is_named(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("refusal", "kind", "words"),
     [
-        ((500, "Unspecified error"), errors.Unauthorized, "Unspecified error"),
+        ((500, "Unspecified error"), errors.ServerFailed, "scontrol ping.*scontrol token"),
         ((200, "Protocol authentication error"), errors.Unauthorized, "Protocol authentication error"),
         ((500, "Unable to contact slurm controller (connect failure)"), errors.ServerFailed, "scontrol ping"),
         ((200, "Unable to contact slurm controller (connect failure)"), errors.ServerFailed, "scontrol ping"),
