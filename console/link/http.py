@@ -64,6 +64,7 @@ class HttpLink:
         self._clock = clock
         self._sleep = sleep
         self._client: httpx.AsyncClient | None = None
+        self._served = False
         self._shared = shared or Shared(config)
         self._credentials = self._shared.credentials
         self.endpoint = Endpoint(site, config.name or config.kind, config.url, config.timeouts)
@@ -151,7 +152,7 @@ class HttpLink:
         auth = (lambda each: each) if self._credentials.used else httpx.USE_CLIENT_DEFAULT
         started = time.perf_counter()
         for _ in range(REDIRECTS):
-            response = await client.send(request, stream=True, auth=auth)
+            response = await self._reply(client, request, auth)
             try:
                 if not response.has_redirect_location:
                     return await self._take(response, accept, max_body_bytes, started)
@@ -161,6 +162,20 @@ class HttpLink:
             assert response.next_request is not None  # httpx makes one for every redirect location
             request = response.next_request
         raise Redirected(*self._who, f"more than {REDIRECTS} redirects at {self.endpoint.shown_url}", "check `url`")
+
+    async def _reply(self, client: httpx.AsyncClient, request: httpx.Request, auth: Any) -> httpx.Response:
+        """Send a request, once more where a connection that had served before was closed under it (GET alone)."""
+        import httpx
+
+        try:
+            response = await client.send(request, stream=True, auth=auth)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if not self._served or request.method != "GET":
+                raise
+            self._served = False
+            response = await client.send(request, stream=True, auth=auth)
+        self._served = True
+        return response
 
     async def _take(self, response: httpx.Response, accept: str, max_body_bytes: int, started: float) -> Body:
         now = self._clock()

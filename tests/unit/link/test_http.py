@@ -270,3 +270,26 @@ async def test_aclose_releases_connections() -> None:
         await link.aclose()
         async with asyncio.timeout(5):
             await server.idle.wait()
+
+
+async def test_a_kept_connection_that_was_closed_under_a_request_costs_one_more_request() -> None:
+    good, bad = answer(GOOD), reset()
+    async with bad_server(good) as server:
+        link = HttpLink("muc1", SourceConfig("prometheus", "prom", server.url))
+        await link.get("/api")
+
+        async def closed_once(request, writer) -> None:
+            server.behaviour = good
+            await bad(request, writer)
+
+        server.behaviour = closed_once
+        assert (await link.get("/api")).content == GOOD.encode()
+        assert len(server.requests) == 3
+        server.behaviour = bad
+        with pytest.raises(errors.Unreachable):
+            await link.get("/api")
+        assert len(server.requests) == 5  # not a third time
+        with pytest.raises(errors.Unreachable):
+            await link.get("/api")
+        assert len(server.requests) == 6  # nothing has served since
+        await link.aclose()
