@@ -18,22 +18,24 @@ if TYPE_CHECKING:
     from console.model.topology import SiteTopology
 
 
-def placed_alert(alert: Alert, topology: SiteTopology, node_row: Callable[[str], int]) -> Alert:
-    """Return an alert with the address that its labels lead to and the GPUs there; the site if they lead nowhere."""
-    labels = dict(alert.labels)
+def place_of(
+    pairs: tuple[tuple[str, str], ...], topology: SiteTopology, node_row: Callable[[str], int]
+) -> tuple[str, int]:
+    """Return the address that an alert's labels lead to and how many GPUs are there; the site and 0 if nowhere."""
+    labels = dict(pairs)
     row = _gpu_row(labels, topology)
     if row is not None:
-        return replace(alert, path=topology.path(Level.GPU, row), gpus=1)
+        return topology.path(Level.GPU, row), 1
     node = next((at for name in NODE if labels.get(name) and (at := node_row(labels[name])) >= 0), -1)
     if node < 0:
-        return replace(alert, path=topology.site, gpus=0)
+        return topology.site, 0
     gpus = topology.span(Level.NODE, node, Level.GPU)
     slot = next((labels[name].removeprefix("nvidia") for name in GPU if labels.get(name)), "")
     if slot.isascii() and slot.isdigit():
         found = np.flatnonzero(topology.gpu_slot[gpus] == int(slot[:4]))
         if len(found):
-            return replace(alert, path=topology.path(Level.GPU, gpus.start + int(found[0])), gpus=1)
-    return replace(alert, path=topology.path(Level.NODE, node), gpus=gpus.stop - gpus.start)
+            return topology.path(Level.GPU, gpus.start + int(found[0])), 1
+    return topology.path(Level.NODE, node), gpus.stop - gpus.start
 
 
 def _gpu_row(labels: Mapping[str, str], topology: SiteTopology) -> int | None:
