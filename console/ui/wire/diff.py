@@ -139,12 +139,12 @@ class Diff:
         self._use(table, line.pens[start], blank=blank)
 
     def _is_blank(self, line: Line, start: int, end: int) -> bool:
-        return all(char == " " for char in line.text[start:end])
+        return line.text[start] == " " and all(char == " " for char in line.text[start:end])
 
     def _write(self, line: Line, start: int, end: int) -> None:
         self._out.append("".join(line.text[start:end]))
         # Behind the last column the cursor is where each terminal wants it; so it is behind a glyph of doubtful width.
-        known = end < line.size and end - 1 not in line.doubtful and start not in line.doubtful
+        known = end < line.size and not (line.doubtful and (end - 1 in line.doubtful or start in line.doubtful))
         self._x = end if known else -1
 
     def _erasable(self, table: CellTable, number: int) -> bool:
@@ -155,8 +155,9 @@ class Diff:
         return self._dialect.erases and (not pen.background or self._dialect.colored_erases)
 
     def _go(self, x: int, y: int) -> None:
-        self._out.append(move(self._x, self._y, x, y, self._dialect))
-        self._x, self._y = x, y
+        if x != self._x or y != self._y:
+            self._out.append(move(self._x, self._y, x, y, self._dialect))
+            self._x, self._y = x, y
 
     def _use(self, table: CellTable, pen: int, *, blank: bool = False) -> None:
         """Take a pen, unless what is written is blank and the pen at hand leaves the same blank."""

@@ -134,8 +134,6 @@ class Pens:
 
     def step(self, old: int, new: int) -> str:
         """Return the shortest sequence that turns one pen into another."""
-        if old == new:
-            return ""
         found = self._steps.get((old, new))
         if found is None:
             if len(self._steps) >= STEPS:
