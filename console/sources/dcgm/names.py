@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console.sources.exposition.values import MIG_ACTIVE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -38,7 +40,6 @@ FOREIGN: tuple[tuple[str, str, float], ...] = (
     ("nvidia_gpu_memory_used_bytes", "mem_used_bytes", 1.0),
 )
 # A row of nvidia_gpu_exporter that says which index and model a UUID has.
-MIG_ACTIVE = "DCGM_FI_PROF_GR_ENGINE_ACTIVE"
 WHO_IS_WHO = "nvidia_smi_gpu_info"
 COUNTER_SUFFIX = "_total"
 

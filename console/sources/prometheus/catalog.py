@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.model.errors import SourceError
 from console.sources.exposition.labels import Spelling, choose_spelling
+from console.sources.exposition.values import MIG_ACTIVE
 from console.sources.prometheus.promql import quote, selector
 from console.sources.prometheus.rules import PREFIX
 from console.sources.prometheus.small import LabelledRow, labelled_rows
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 # Power moves with every scrape and no exporter leaves it out: it tells age, interval and what is frozen.
 ANCHORS = ("power_w", "temp_c", "util_pct", "sm_clock_mhz")
-MIG_ACTIVE = "DCGM_FI_PROF_GR_ENGINE_ACTIVE"
 LOOK_BACK_S = 3600.0
 DEFAULT_INTERVAL_S = 15.0
 

@@ -10,9 +10,9 @@ import numpy as np
 from console.model.reading import ColumnPart, EventsPart, Part
 from console.sources.exposition.series import Order, Rows, SeriesBook, reduce, spread
 from console.sources.exposition.text import TextDecoder
-from console.sources.exposition.values import measured
+from console.sources.exposition.values import MIG_ACTIVE, measured
 from console.sources.prometheus.answers import RowDecoder, Shape
-from console.sources.prometheus.catalog import ANCHORS, MIG_ACTIVE
+from console.sources.prometheus.catalog import ANCHORS
 from console.sources.prometheus.frozen import FrozenWatch
 
 if TYPE_CHECKING:

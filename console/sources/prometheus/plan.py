@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from console.sources.prometheus.catalog import DEFAULT_INTERVAL_S, MIG_ACTIVE, Catalog
+from console.sources.exposition.values import MIG_ACTIVE
+from console.sources.prometheus.catalog import DEFAULT_INTERVAL_S, Catalog
 from console.sources.prometheus.promql import quote, selector
 
 if TYPE_CHECKING:

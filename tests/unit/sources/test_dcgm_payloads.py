@@ -15,12 +15,13 @@ from console.model.builtin_metrics import BUILTIN
 from console.model.errors import BadPayload
 from console.model.identity import parse_uuid
 from console.model.reading import ColumnPart
-from console.sources.dcgm.names import FOREIGN, MIG_ACTIVE, known_names
+from console.sources.dcgm.names import FOREIGN, known_names
 from console.sources.dcgm.pages import Pages
 from console.sources.dcgm.scrape import Page
 from console.sources.dcgm.targets import Target
 from console.sources.exposition.labels import Spelling
 from console.sources.exposition.text import TextDecoder
+from console.sources.exposition.values import MIG_ACTIVE
 from console.sources.exposition.who import Who
 from tests.support.exposition import largest, reference, transcript
 
