@@ -35,7 +35,14 @@ class Compute:
     """
 
     def __init__(
-        self, sink: DecodeSink, tick: Tick, publish: Callable[[Snapshot], None], *, period_s: float, clock: Clock
+        self,
+        sink: DecodeSink,
+        tick: Tick,
+        publish: Callable[[Snapshot], None],
+        *,
+        period_s: float,
+        clock: Clock,
+        first_tick_s: float = 0.0,
     ) -> None:
         self._tick = tick
         self._publish = publish
@@ -47,7 +54,7 @@ class Compute:
         self._ring = DecodeRing(sink, clock)
         self._steps: Iterator[Snapshot | None] | None = None
         self._tick_began = 0.0
-        self._tick_at = clock.monotonic()
+        self._tick_at = clock.monotonic() + first_tick_s
         self._durations: deque[float] = deque(maxlen=TICKS)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="gigadeck-compute", daemon=True)

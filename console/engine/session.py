@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from console.model.views import View
 
 JOURNAL_SHARE_S = 0.4
+# Sources that answer at once are not kept waiting by a snapshot of nothing.
+FIRST_TICK_S = 0.25
 
 log = logging.getLogger("console.engine")
 Result = TypeVar("Result")
@@ -68,6 +70,7 @@ class Session:
             lambda: self._state.tick(self._notices),
             self._publisher.publish,
             period_s=1.0 / config.snapshot_hz,
+            first_tick_s=min(FIRST_TICK_S, 1.0 / config.snapshot_hz),
             clock=config.clock,
         )
         self._desk.connect(self._compute)
