@@ -46,6 +46,17 @@ class EmulatorSource:
         """Let go of nothing: there is no connection."""
 
     def _parts(self, now: float) -> Iterator[Part]:
+        if self._version:
+            yield from self._reading(now)
+            return
+        for _ in self._world.begin_alone(self._site):
+            yield _BREATH
+        try:
+            yield from self._reading(now)
+        finally:
+            self._world.begun(self._site)
+
+    def _reading(self, now: float) -> Iterator[Part]:
         for _ in self._world.advance_steps(self._site, now):
             yield _BREATH
         topology = self._world.topology(self._site)
