@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from console.config.values import Timeouts
+from console.config.values import MAX_BODY_BYTES, Timeouts
 from console.link.http import HttpLink
 from console.link.shared import Shared
 from console.model.errors import SourceError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Of one exporter: it stands in the same room, and answers in milliseconds or not at all.
 LIMITS = Timeouts(connect_s=2.0, read_s=4.0, total_s=8.0)
 ACCEPT = "text/plain, application/openmetrics-text;q=0.5"
+# A page of 8 GPUs with 100 fields has 0.4 MB; one of many MIG instances four times that.
+LARGEST_PAGE_BYTES = 8 * 1024 * 1024
 # A request that takes longer gives its turn to another: hanging nodes must not use up the concurrency.
 HOLD_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -83,6 +85,8 @@ class Scraper:
     ) -> None:
         if config.timeouts == Timeouts():
             config = replace(config, timeouts=LIMITS)
+        if config.max_body_bytes == MAX_BODY_BYTES:
+            config = replace(config, max_body_bytes=LARGEST_PAGE_BYTES)
         self._monotonic = monotonic
         self._clock = clock
         self._sleep = sleep
