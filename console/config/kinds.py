@@ -74,10 +74,9 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
     # spoken (`auto`: the newest that both sides can do), and the cluster's name where Slurm's own is not wanted.
     "slurm": {"socket": text, "user": name, "api": slurm_api, "cluster": name},
     "emulator": {"gpus": count(1), "seed": count(0), "scenario": name},
-    # Which nodes (left out: the site's inventory), how they are reached if not by name, what runs there.
+    # Which nodes (left out: the site's inventory), and what runs there; how they are reached is `ssh` of the site.
     "ssh": {
         "nodes": text,
-        "address": text,
         "command": words,
         "form": one_of(("csv", "xml")),
         "kernel_log": one_of(("auto", "off")),

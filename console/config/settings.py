@@ -19,6 +19,7 @@ RENAMED = {"bandwidth_bytes_per_s": "bandwidth"}
 MAX_SETTINGS_BYTES = 256 * 1024
 CLOCKS = ("utc", "site")
 GLYPHS = ("auto", "unicode", "ascii")
+SHELLS = ("window", "here")
 MOST_FPS = 60.0
 
 
@@ -29,7 +30,8 @@ class Settings:
     `theme` is a theme's name (empty: the default), `clock` is `utc` or `site`, `keys` maps an action's id to its keys
     (none: no key), `disabled_plugins` are ids of plugins that are not run. `glyphs` is `auto` (as the terminal's locale
     tells), `unicode` or `ascii`. At most `fps` frames and `bandwidth_bytes_per_s` bytes a second go to the terminal; 0
-    leaves it to what the terminal takes.
+    leaves it to what the terminal takes. `shell` says where a node's shell opens inside tmux: in a new `window`, or
+    `here` in place of the console.
     """
 
     theme: str = ""
@@ -39,6 +41,7 @@ class Settings:
     glyphs: str = "auto"
     fps: float = 0.0
     bandwidth_bytes_per_s: float = 0.0
+    shell: str = "window"
 
 
 def load_settings(path: Path | None = None) -> tuple[Settings, list[ConfigError]]:
@@ -73,6 +76,7 @@ def _converter() -> Converter:
         clock=hooked(one_of(CLOCKS)),
         keys=hooked(_keys),
         glyphs=hooked(one_of(GLYPHS)),
+        shell=hooked(one_of(SHELLS)),
         fps=hooked(between(0.0, MOST_FPS)),
         bandwidth_bytes_per_s=hooked(valued(size_bytes), RENAMED["bandwidth_bytes_per_s"]),
     )

@@ -160,7 +160,11 @@ class AliasRule:
 
 @dataclass(frozen=True)
 class SshConfig:
-    """How the site's nodes are reached; `config` is an ssh_config instead of the user's own."""
+    """How the site's nodes are reached.
+
+    `config` is an ssh_config instead of the user's own; `address` is what a node is reached by, `{node}` in it stands
+    for its name (empty: the name).
+    """
 
     user: str = ""
     jump: tuple[str, ...] = ()
@@ -168,6 +172,11 @@ class SshConfig:
     identity_file: str = ""
     known_hosts: str = ""
     config: str = ""
+    address: str = ""
+
+    def address_of(self, node: str) -> str:
+        """Return what a node is reached by."""
+        return self.address.replace("{node}", node) if self.address else node
 
 
 class Permission(StrEnum):

@@ -87,11 +87,10 @@ class SshSource:
     async def _start(self) -> None:
         names = await self._names()
         order = self._order()
-        address = str(self._source.options.get("address") or "{node}")
         self._watches = tuple(
             NodeWatch(
                 name,
-                address.replace("{node}", name),
+                self._config.ssh.address_of(name),
                 self._link,
                 order,
                 self._news.set,
