@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from console.model.jobs import JobState
@@ -146,14 +147,21 @@ def _draw(rng: Random, kind: Kind, number: int, gpus: int, run_s: float, limit_s
 
 def _size(rng: Random, kind: Kind, scale: int, most: int) -> int:
     steps = (kind.most // kind.least).bit_length() - 1
-    weights = [math.pow(2.0, kind.tail * step) for step in range(steps + 1)]
-    at = rng.random() * sum(weights)
+    weights, total = _weights(kind.tail, steps)
+    at = rng.random() * total
     step = 0
     while step < steps and at >= weights[step]:
         at -= weights[step]
         step += 1
     wanted = (kind.least << step) * (scale if kind.nodes else 1)
     return max(1, min(wanted, most))
+
+
+@cache
+def _weights(tail: float, steps: int) -> tuple[tuple[float, ...], float]:
+    """Return how likely each doubling of the least size is, and their sum."""
+    weights = tuple(math.pow(2.0, tail * step) for step in range(steps + 1))
+    return weights, sum(weights)
 
 
 def _ending(rng: Random) -> JobState:

@@ -91,6 +91,8 @@ class Placement:
 
     def _roomiest(self) -> list[tuple[Block, FreeRuns]]:
         pairs = list(zip(self._blocks, self._free, strict=True))
+        if len(pairs) == 1:
+            return pairs
         return sorted(pairs, key=lambda pair: -pair[1].count * pair[0].platform.node_gpus)
 
     def _runs_of(self, node: int) -> FreeRuns:
