@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +44,16 @@ class Fleet:
     name: str
     environment: str
     session: Session
-    host: PluginHost
     metrics: MetricTable
     sources: Mapping[tuple[str, str], Source]
     config: FleetConfig | None = None
     read_only: bool = False
+    opened_host: PluginHost | None = None
+
+    @cached_property
+    def host(self) -> PluginHost:
+        """The plugins; none where the fleet was opened without."""
+        return self.opened_host or no_plugins()
 
     @property
     def panels(self) -> tuple[PluginInfo, ...]:
@@ -252,7 +258,7 @@ def _join(
     from console.engine.setup import SessionConfig
     from console.model.builtin_metrics import BUILTIN
 
-    host = plugin_host() if opening.with_plugins else no_plugins()
+    host = plugin_host() if opening.with_plugins else None
     metrics = BUILTIN.with_own(config.metrics) if config else BUILTIN
     session = Session(
         SessionConfig(
@@ -261,15 +267,15 @@ def _join(
             metrics=metrics,
             sites=tuple(setups),
             checks=(config.checks if config else ()) or default_checks(),
-            panels=host.panels,
-            detectors=host.detectors,
+            panels=host.panels if host else {},
+            detectors=host.detectors if host else {},
             snapshot_hz=config.settings.snapshot_hz if config else 1.0,
             plugin_limit_s=config.settings.plugin_limit_s if config else 3.0,
             first_word=opening.first_word,
             journal_path=_journal_path() if opening.keep_journal else None,
         )
     )
-    return Fleet(fleet, environment, session, host, metrics, sources, config, opening.read_only)
+    return Fleet(fleet, environment, session, metrics, sources, config, opening.read_only, host)
 
 
 def _journal_path() -> Path:
