@@ -13,11 +13,13 @@ import time
 from bench.measure import Figure, float32_add_s, rss_bytes
 
 MIB = 1024 * 1024
+# The tick must be linear from here up; below it the cost of a site is seen.
+FROM = 10_000
 
 
 def run(*, quick: bool) -> list[Figure]:
     """Return the tick's ratio, the memory, and how the tick grows."""
-    sizes = (100_000, 1_000_000) if quick else (10_000, 100_000, 300_000, 1_000_000)
+    sizes = (10_000, 1_000_000) if quick else (1_000, 10_000, 100_000, 1_000_000)
     told = {size: _in_a_process(size) for size in sizes}
     most = told[sizes[-1]]
     figures = [
@@ -32,10 +34,9 @@ def run(*, quick: bool) -> list[Figure]:
         ),
         Figure("resident memory with 1,000,000 GPUs", most["rss_mib"], "MiB", must=600, note="emulator included"),
     ]
-    first = told[sizes[0]]
-    growth = (most["tick_s"] / first["tick_s"]) / (sizes[-1] / sizes[0])
+    growth = (most["tick_s"] / told[FROM]["tick_s"]) / (sizes[-1] / FROM)
     per_gpu = ", ".join(f"{size:,}: {told[size]['tick_s'] * 1e9 / size:.0f} ns a GPU" for size in sizes)
-    figures.append(Figure(f"growth of the tick from {sizes[0]:,} GPUs", growth, "of linear", must=1.3, note=per_gpu))
+    figures.append(Figure(f"growth of the tick from {FROM:,} GPUs", growth, "of linear", must=1.3, note=per_gpu))
     return figures
 
 
