@@ -80,7 +80,6 @@ class Wire:
         self._pace = Pace(settings or WireSettings())
         self._rate = Rate()
         self._echo = Echo()
-        self._ending = False
         self._answered = threading.Event()
         self._writer: FrameWriter | None = None
         self._outlet: Outlet | None = None
@@ -105,8 +104,6 @@ class Wire:
             return False
         if driver.is_headless or driver.is_inline or driver.is_web:
             return False
-        if not self._ours:
-            return True
         try:
             self._take(renderable)
             self._send_when_due()
@@ -142,8 +139,8 @@ class Wire:
             self._app.screen.refresh()
 
     def _send_when_due(self) -> None:
-        if self._outlet is not None and self._outlet.backlog_bytes:
-            return  # `drained` comes back
+        if not self._ours or (self._outlet is not None and self._outlet.backlog_bytes):
+            return  # the terminal is the shell's, or `drained` comes back
         now = time.monotonic()
         pause = LOOK_AGAIN_S if self._echo.behind(now) else self._pace.pause_s(now)
         if not pause:
@@ -156,12 +153,7 @@ class Wire:
         self._send_pending()
 
     def _send_pending(self) -> None:
-        if (
-            not (self.active and self._ours)
-            or self._writer is None
-            or not self._writer.pending
-            or self._app._driver is None
-        ):
+        if not self.active or self._writer is None or not self._writer.pending or self._app._driver is None:
             return
         try:
             self._send_when_due()
@@ -179,7 +171,7 @@ class Wire:
             return
         if app._sync_available:
             text = f"{SYNC_START}{text}{SYNC_END}"
-        if self._outlet is not None and not self._ending:
+        if self._outlet is not None:
             text += self._question()
         self._writing = True
         try:
@@ -217,18 +209,22 @@ class Wire:
     def started(self, outlet: Outlet | None) -> None:
         """Note that the terminal is ours (again), and shows nothing that we know."""
         self._outlet = outlet
-        self._ending = False
         self._echo = Echo()
         self._loop = asyncio.get_running_loop()
         self._ours = True
         self.forget()
 
     def stopped(self) -> None:
-        """Note that the terminal is the shell's again: nothing that still waits may be drawn over it."""
+        """Note that the terminal is the shell's again: nothing that still waits may be drawn over it.
+
+        An answer that is on its way is waited for, or it would be typed into the shell.
+        """
         self._ours = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._echo.outstanding and self._outlet is not None and not self._outlet.gone:
+            self._answered.wait(min(LAST_ANSWER_S, 2 * self._echo.round_trip_s + LAST_SLACK_S))
 
     def answered(self) -> None:
         """Note, in the thread that reads, that the terminal has shown what was sent before the question."""
@@ -238,12 +234,6 @@ class Wire:
     def _on_answer(self, at: float) -> None:
         self._echo.answered(at)
         self._send_pending()
-
-    def ending(self) -> None:
-        """Ask no more, and let an answer arrive that is on its way: it would be typed into the shell."""
-        self._ending = True
-        if self._echo.outstanding and self._outlet is not None and not self._outlet.gone:
-            self._answered.wait(min(LAST_ANSWER_S, 2 * self._echo.round_trip_s + LAST_SLACK_S))
 
     def drained(self) -> None:
         """Note, in the writing thread, that the terminal has taken all."""
@@ -272,10 +262,6 @@ def _wired(base: type[Driver], wire: Wire) -> type[Driver]:
             wire.started(self._outlet)
             super().start_application_mode()
 
-        def stop_application_mode(self) -> None:
-            wire.stopped()
-            super().stop_application_mode()
-
         def process_message(self, message: Message) -> None:
             if isinstance(message, CursorPosition):
                 wire.answered()
@@ -283,7 +269,7 @@ def _wired(base: type[Driver], wire: Wire) -> type[Driver]:
                 super().process_message(message)
 
         def disable_input(self) -> None:
-            wire.ending()
+            wire.stopped()
             super().disable_input()
 
         def write(self, data: str) -> None:

@@ -229,3 +229,26 @@ async def test_only_a_terminal_s_full_screen_is_ours(sent, what):
 async def test_a_batch_is_textual_s_to_drop(sent):
     sent._batch_count = 1
     assert not sent.wire.display(sent.screen, update("xy", "cd"))
+
+
+async def test_nothing_is_drawn_once_the_terminal_is_given_back(sent):
+    sent.wire.stopped()
+    assert sent.wire.display(sent.screen, update("xy", "cd"))
+    sent.wire.drained()
+    await asyncio.sleep(0)
+    assert sent._driver.take() == ""
+    sent.wire.started(None)
+    sent.wire.display(sent.screen, update("xy", "cd"))
+    assert sent._driver.take().startswith("\x1b[Hxy")
+
+
+async def test_the_last_answer_is_waited_for_but_not_for_ever(app, monkeypatch):
+    waits = []
+    app.wire.started(Outlet())
+    app.wire.display(app.screen, update("1", ""))
+    monkeypatch.setattr(app.wire._answered, "wait", waits.append)
+    app.wire.stopped()
+    app.wire.answered()
+    await asyncio.sleep(0)
+    app.wire.stopped()
+    assert waits == [hook.LAST_SLACK_S]
