@@ -100,6 +100,8 @@ class SeriesBook:
         self._orders: deque[Order] = deque(maxlen=ORDERS)
         self._keys: GpuKeys | None = None
         self._subsets: OrderedDict[bytes, GpuKeys] = OrderedDict()
+        self._shared_slots: tuple[Places, Places] | None = None
+        self._replaced = np.zeros(0, dtype=bool)
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -123,6 +125,26 @@ class SeriesBook:
         else:
             self._subsets.move_to_end(name)
         return keys
+
+    def current(self, present: Places) -> Places | None:
+        """Return the places of all GPUs but those that were replaced; None where none was.
+
+        A GPU was replaced that is not `present` while another one is that has its node and index.
+        """
+        if self._shared_slots is None:
+            self._shared_slots = _same_slot(self._nodes, self._gpus)
+        places, groups = self._shared_slots
+        if not len(places):
+            return None
+        there = np.zeros(len(self), dtype=bool)
+        there[present] = True
+        replaced = there[places]
+        taken = np.bincount(groups, replaced) > 0
+        gone = np.zeros(len(self), dtype=bool)
+        gone[: len(self._replaced)] = self._replaced
+        gone[places] |= taken[groups]
+        self._replaced = gone & ~there  # a metric that neither of them has tells nothing new
+        return np.flatnonzero(~self._replaced) if self._replaced.any() else None
 
     def place(self, rows: Rows) -> Generator[None, None, Order | None]:
         """Return the order of the rows, learning GPUs that are new; yields after every few thousand of them.
@@ -185,6 +207,7 @@ class SeriesBook:
 
     def _changed(self) -> None:
         self._keys = None
+        self._shared_slots = None
         self._subsets.clear()
 
     def _make(self, places: Places) -> GpuKeys:
@@ -197,6 +220,19 @@ class SeriesBook:
             uuid_low=self._low[places],
             models=tuple(models) if any(models) else (),
         )
+
+
+def _same_slot(nodes: list[str], gpus: list[str]) -> tuple[Places, Places]:
+    """Return the places that share node and index with others, and the group of each."""
+    seen: dict[tuple[str, str], int] = {}
+    groups: dict[int, list[int]] = {}
+    for place, slot in enumerate(zip(nodes, gpus, strict=True)):
+        first = seen.setdefault(slot, place)
+        if first != place and all(slot):
+            groups.setdefault(first, [first]).append(place)
+    places = [place for group in groups.values() for place in group]
+    numbers = [number for number, group in enumerate(groups.values()) for _ in group]
+    return np.array(places, dtype=np.int64), np.array(numbers, dtype=np.int64)
 
 
 def _names(rows: Rows) -> list[str]:

@@ -151,9 +151,13 @@ class Columns:
         if not full:
             yield ColumnPart(metric.name, self._book.subset(places), values, at, full=False)
             return
+        kept = self._book.current(places) if len(places) < len(self._book) else None
         values, at = spread(places, values, at, len(self._book))
         self.frozen.look(metric.name, self._book.keys, values, at)
-        yield ColumnPart(metric.name, self._book.keys, values, at)
+        if kept is None:
+            yield ColumnPart(metric.name, self._book.keys, values, at)
+        else:  # a key that is gone would hold its slot against the GPU that is there now
+            yield ColumnPart(metric.name, self._book.subset(kept), values[kept], at[kept])
 
     def _clean(self, values: NDArray[np.float64], at: Times, received_at: float) -> NDArray[np.float64]:
         """Return values with NaN for what is no measurement; what is ahead of our clock is counted."""
