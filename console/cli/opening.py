@@ -46,14 +46,15 @@ def settled(fleet: Fleet, choice: Choice) -> Snapshot:
     from console.model.errors import NoDataError
 
     with contextlib.suppress(NoDataError):
-        return require_data(fleet.session.wait(_every_source_spoke, choice.timeout_s), choice)
+        return require_data(fleet.session.wait(every_source_spoke, choice.timeout_s), choice)
     latest = fleet.session.latest()
     if latest is None:
         raise NoDataError(f"no source answered within {choice.timeout_s:g} s; gigadeck doctor tells why")
     return require_data(latest, choice)
 
 
-def _every_source_spoke(snapshot: Snapshot) -> bool:
+def every_source_spoke(snapshot: Snapshot) -> bool:
+    """Return whether every source has answered or failed."""
     return bool(snapshot.sources) and all(source.last_ok_at or source.failures for source in snapshot.sources)
 
 

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 WELL_KNOWN_DOMAINS = ("cdu", "nvlink", "feed", "shelf", "leaf", "rail", "firmware", "driver", "cluster", "group")
 COUNTS = ("gpus", "gpus_reporting", "nodes", "age_s", "alerts", "jobs", "stale")
 JOB_TEXTS = ("job", "job_id", "user", "account", "partition")
+# Rows of kind `job` are jobs, which are no part of the tree of places.
+JOB = "job"
+JOB_FIELD_TEXTS = (
+    "id", "job_id", "name", "job", "user", "account", "partition", "cluster", "site", "state", "words", "reason",
+    "array",
+)  # fmt: skip
+JOB_FIELD_NUMBERS = (
+    "gpus", "nodes", "tasks", "time_s", "limit_s", "wait_s", "gpu_hours", "submit_at", "start_at", "end_at",
+)  # fmt: skip
 FIRST = ("util_pct", "temp_c_max", "temp_c_avg", "gpu_power_w_sum", "it_power_w", "pue")
 
 
@@ -57,7 +66,10 @@ class Field:
 
 
 def fields_of(level: str, metrics: MetricTable, domains: Iterable[str] = ()) -> dict[str, Field]:
-    """Return every field of the rows of a level (or of a domain kind, such as `cdu`) by name, in the order shown."""
+    """Return every field of the rows of a level (or domain kind, or of jobs) by name, in the order shown."""
+    if level == JOB:
+        words = {name: Field(name, Family.TEXT) for name in JOB_FIELD_TEXTS}
+        return words | {name: Field(name, Family.COUNT) for name in JOB_FIELD_NUMBERS}
     texts, counts = _texts(level, domains), [name for name in COUNTS if (name, level) != ("nodes", Level.GPU)]
     found = {name: Field(name, Family.TEXT) for name in texts}
     found |= {name: Field(name, Family.COUNT) for name in counts}
@@ -102,6 +114,8 @@ def _measured(level: str, metrics: MetricTable) -> dict[str, Field]:
 def is_wider(level: str, measured: str) -> bool:
     """Return whether rows of a level (or domain kind) hold rows of another, so that its metrics roll up to them."""
     kinds = list(Level)
+    if level == JOB:
+        return False
     if measured not in kinds:
         return level in (Level.SITE, Level.FLEET)
     if level not in kinds:
@@ -127,7 +141,7 @@ def is_elsewhere(name: str, level: str, metrics: MetricTable) -> bool:
 
 def _advice(name: str, level: str, metrics: MetricTable, known: Mapping[str, Field]) -> str:
     metric, aggregate = metrics.get(name), metrics.aggregate(name)
-    a_row = f"a {level}" if level in list(Level) else f"a {level} domain"
+    a_row = f"a {level}" if level in (*Level, JOB) else f"a {level} domain"
     if metric is not None and is_wider(level, metric.level):
         inner = f"any({metric.level}.{name} ...)" if metric.level in ("gpu", "node") else ""
         instead = " or ".join([*metric.aggregates, *([inner] if inner else [])])

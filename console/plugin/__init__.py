@@ -6,6 +6,7 @@ Within version 1 a name is added, never removed and never changed in meaning; `_
 from __future__ import annotations
 
 from console.core.expr import Expression, compile_expression
+from console.core.job_query import select_jobs
 from console.core.query import Rows, select
 from console.model.columns import Column
 from console.model.errors import ConsoleError, ExpressionError, NoDataError, PluginError, TargetError, UsageError
@@ -109,5 +110,6 @@ __all__ = [
     "heat_levels",
     "heat_map",
     "select",
+    "select_jobs",
     "shown_metric",
 ]

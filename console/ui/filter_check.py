@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from console.model.snapshot import Frame
 
 LIMIT = 2000
+JOB = "job"
 
 
 def domain_kinds(frame: Frame) -> list[str]:
@@ -19,7 +20,7 @@ def domain_kinds(frame: Frame) -> list[str]:
 
 
 def filter_fault(text: str, frame: Frame, path: str) -> ExpressionError | None:
-    """Return why a filter cannot be compiled at any level below a place, None if it can."""
+    """Return why a filter cannot be compiled for any level below a place, nor for jobs; None if it can."""
     from console.core.expr import compile_expression
 
     if not text.strip():
@@ -28,7 +29,7 @@ def filter_fault(text: str, frame: Frame, path: str) -> ExpressionError | None:
         return ExpressionError(text[:LIMIT], LIMIT, f"longer than {LIMIT} characters")
     depth = min(len([part for part in path.split("/") if part]) + 1, len(LEVELS) - 1)
     fault: ExpressionError | None = None
-    for level in LEVELS[depth:]:
+    for level in (*LEVELS[depth:], JOB):
         try:
             compile_expression(text, frame.metrics, level, domains=domain_kinds(frame))
         except ExpressionError as error:
