@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from console.engine.session import Session
     from console.model.snapshot import Snapshot
 
@@ -57,11 +59,24 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no cycles: for a command that reads once, writes and ends."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def keep_pauses_short(session: Session) -> None:
-    """Take what there is out of the collector's sight whenever the fleet has settled after a change of its sites.
+    """Look for no cycles at first, and take what there is out of sight whenever the fleet has settled after a change.
 
     Looking through the names, jobs and series of a million GPUs takes a tenth of a second, in which no thread runs.
     """
+    gc.disable()
     session.subscribe(_Settling())
 
 
@@ -74,6 +89,8 @@ class _Settling:
 
     def __call__(self, snapshot: Snapshot) -> None:
         sites = tuple((site.site, site.topology.version) for site in snapshot.frame.sites if site.data_at)
+        if snapshot.seq >= SETTLING_SNAPSHOTS and not gc.isenabled():
+            gc.enable()
         if sites != self._sites:
             self._sites, self._left = sites, SETTLING_SNAPSHOTS
         elif self._left:

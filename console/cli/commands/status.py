@@ -36,10 +36,11 @@ def status(level: str, by: str, shape: Shape, choice: Choice) -> int:
       gigadeck status --level node --where 'temp_c_max > 85' --format id | gigadeck fold -
       gigadeck status --by cdu --sort -temp_c_max --limit 10
     """
+    from console.cli.interpreter import uncollected
     from console.cli.opening import opened, settled
 
     # No plugin says anything of a status row: reading their manifests would be half of the start.
-    with opened(choice, plugins=False) as fleet:
+    with uncollected(), opened(choice, plugins=False) as fleet:
         snapshot = settled(fleet, choice)
         return write_status(snapshot, shape, level=level, by=by, max_age_s=choice.max_age_s)
 

@@ -26,8 +26,9 @@ class Frame:
 
 
 class Snapshot:
-    def __init__(self, *sites):
+    def __init__(self, *sites, seq=1):
         self.frame = Frame(*sites)
+        self.seq = seq
 
 
 class Session:
@@ -38,6 +39,7 @@ class Session:
 @pytest.fixture
 def freezes(monkeypatch):
     calls = []
+    monkeypatch.setattr(gc, "disable", lambda: None)
     monkeypatch.setattr(gc, "freeze", lambda: calls.append(1))
     return calls
 
@@ -70,3 +72,21 @@ def test_does_not_count_sites_without_data(session, freezes):
     for _ in range(10):
         session.publish(Snapshot(Site("muc1", Topology(), data_at=0.0)))
     assert not freezes
+
+
+def test_looks_for_cycles_again_after_the_first_snapshots_even_if_nobody_ever_answers():
+    session = Session()
+    try:
+        interpreter.keep_pauses_short(session)
+        assert not gc.isenabled()
+        for seq in range(1, interpreter.SETTLING_SNAPSHOTS + 1):
+            session.publish(Snapshot(seq=seq))
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_a_command_that_reads_once_leaves_the_collector_as_it_was():
+    with interpreter.uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
