@@ -232,6 +232,18 @@ async def test_a_key_that_is_refused_is_said_and_no_prompt_is_answered(site: Ssh
         assert lab.fresh() == {"n1": 8}
 
 
+@pytest.mark.parametrize("host", ["jump", "n1"])
+async def test_a_prompt_for_a_password_is_reported_and_never_answered(site: SshSite, host: str) -> None:
+    methods = "PasswordAuthentication yes\n  AuthenticationMethods publickey,password"
+    site.options = f"Match LocalPort {site.ports[host]}\n  {methods}\n"
+    site.kill(host)
+    site.start(host)
+    async with console(site, nodes="n1") as lab:
+        with pytest.raises(errors.Unauthorized, match=f"{host} .*asks for a password, which is never answered here"):
+            await lab.read()
+    assert "Failed password" not in site.log(host)
+
+
 async def test_banners_and_slow_noisy_shells_are_survived(site: SshSite) -> None:
     (site.folder / "home" / ".bashrc").write_text("echo 'Welcome to n1, 12 updates'; echo 1, 2, 3; sleep 0.3\n")
     async with console(site, nodes="n1,n2") as lab:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LOGINS_A_SERVER = 8
 LOGINS_AT_ONCE = 32
 # A login that takes longer lets the next one in; so many may be under way in all.
-PATIENCE_S = 2.0
+PATIENCE_S = 0.5
 MOST_UNDER_WAY = 128
 # Each forwarded channel is a file descriptor of the jump host's sshd, which has 1,024 by default.
 CHANNELS_A_JUMP = 400

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PERIOD_S = 5.0
 # The engine takes a source's data for good for three cadences or 30 s.
 LOOK_EVERY_S, LOOK_LIMIT_S = 1.0, 10.0
-SETTLE_S = 2.0
+SETTLE_S = 1.0
 GATHER_S = 0.1
 MOST_NODES = 2000
 
