@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,10 +122,12 @@ def _numbers(parts: Sequence[JobColumns], chosen: Sequence[Picks], name: str) ->
 
 
 def _texts(parts: Sequence[JobColumns], chosen: Sequence[Picks], page: Picks | None, name: str) -> list[str]:
-    every = list(chain.from_iterable(_picked(part, picks, name) for part, picks in zip(parts, chosen, strict=True)))
-    return every if page is None else [every[place] for place in page.tolist()]
-
-
-def _picked(part: JobColumns, picks: Picks, name: str) -> list[str]:
-    texts = part.texts(name)
-    return [texts[place] for place in picks.tolist()]
+    """Return the texts of chosen jobs: of all of them, or of those at some places among them."""
+    columns = [part.texts(name) for part in parts]
+    if page is None:
+        picked = zip(columns, chosen, strict=True)
+        return [texts[place] for texts, picks in picked for place in picks.tolist()]
+    ends = np.cumsum([len(picks) for picks in chosen])
+    owners = np.searchsorted(ends, page, side="right").tolist()
+    firsts = [0, *ends.tolist()]
+    return [columns[of][int(chosen[of][place - firsts[of]])] for of, place in zip(owners, page.tolist(), strict=True)]
