@@ -22,6 +22,8 @@ SETTLING_SNAPSHOTS = 5
 # malloc.h of glibc; other C libraries have no mallopt, or ignore it.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEEP_BYTES = 64 * 1024 * 1024
+_KEPT: list[object] = []
+_tuned = False
 
 
 def tune() -> None:
@@ -29,6 +31,8 @@ def tune() -> None:
 
     Called before NumPy is imported. What the environment already says of BLAS threads holds.
     """
+    global _tuned
+    _tuned = True
     sys.setswitchinterval(SWITCH_S)
     gc.set_threshold(YOUNG, MIDDLE, OLD)
     # No matrix is multiplied here: a pool of threads, one a core, would be made for nothing.
@@ -59,15 +63,23 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def keep_to_the_end(kept: object) -> None:
+    """Hold what would only be taken apart on the way out; one thing at a time."""
+    _KEPT[:] = [kept]
+
+
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no cycles: for a command that reads once, writes and ends."""
+    """Look for no cycles: for a command that reads once, writes and ends.
+
+    Where the process ends with it (`tune` was called) nothing is looked through at its end either.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_enabled:
+        if was_enabled and not _tuned:
             gc.enable()
 
 

@@ -36,13 +36,24 @@ def status(level: str, by: str, shape: Shape, choice: Choice) -> int:
       gigadeck status --level node --where 'temp_c_max > 85' --format id | gigadeck fold -
       gigadeck status --by cdu --sort -temp_c_max --limit 10
     """
-    from console.cli.interpreter import uncollected
+    from console.cli.interpreter import keep_to_the_end, uncollected
     from console.cli.opening import opened, settled
 
     # No plugin says anything of a status row: reading their manifests would be half of the start.
     with uncollected(), opened(choice, plugins=False) as fleet:
+        keep_to_the_end(fleet)
+        load_writers(shape)
         snapshot = settled(fleet, choice)
         return write_status(snapshot, shape, level=level, by=by, max_age_s=choice.max_age_s)
+
+
+def load_writers(shape: Shape) -> None:
+    """Import what writes the answer, while the sources are being read."""
+    import console.cli.output
+    import console.core.query
+
+    if shape.format == "table":
+        import console.cli.tables  # noqa: F401 - loaded for later
 
 
 def write_status(snapshot: Snapshot, shape: Shape, *, level: str, by: str, max_age_s: float | None = None) -> int:
