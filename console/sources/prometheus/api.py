@@ -81,8 +81,12 @@ class Api:
         return await self._get("/api/v1/query", [("query", promql)])
 
     async def export(self, selector: str, start: float) -> Body:
-        """Return raw samples since `start` (the store's clock) as JSON lines."""
-        params = [("match[]", selector), ("start", f"{start:.3f}"), ("reduce_mem_usage", "1")]
+        """Return raw samples since `start` (the store's clock) as JSON lines.
+
+        Without `reduce_mem_usage`: it writes a line for each block, three to nine of a series that was just scraped,
+        and a VictoriaMetrics 1.79 gave some series the values of others while it merged blocks.
+        """
+        params = [("match[]", selector), ("start", f"{start:.3f}")]
         return await self._get("/api/v1/export", params, LINES)
 
     async def federate(self, selector: str) -> Body:
