@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 DEMO_GPUS = 400_000
 EMULATOR_CADENCE_S = 1.0
 BUILT_IN = "built in"
-LONGEST_ADDRESS = 120
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ def _site_setup(
             SourceSetup(
                 source_config.name,
                 source_config.kind,
-                source_config.url or _targets(source_config.options) or BUILT_IN,
+                source_config.address or BUILT_IN,
                 source,
                 cadence_s=source_config.cadence_s,
                 stale_after_s=source_config.stale_after_s,
@@ -228,11 +227,6 @@ def _site_setup(
         sources=tuple(setups),
         expected_gpus=site.expect.gpus,
     )
-
-
-def _targets(options: Mapping[str, Any]) -> str:
-    """Return what stands for the address of a source that reads many."""
-    return " ".join(options.get("targets", ()))[:LONGEST_ADDRESS] or str(options.get("targets_file", ""))
 
 
 def _declared(site: SiteConfig, config: FleetConfig) -> tuple[Any, Any]:

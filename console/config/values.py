@@ -16,6 +16,7 @@ from console.model.metrics import Metric
 from console.model.topology import Geo
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
+LONGEST_ADDRESS = 120
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,13 @@ class SourceConfig:
     options: Mapping[str, Any] = field(default_factory=dict)
     base_dir: str = ""
     line: int = 0
+
+    @property
+    def address(self) -> str:
+        """Where it is, in words: its URL, or what its kind takes in place of one; empty if neither is said."""
+        said = (self.options.get(key) for key in ("targets", "targets_file", "socket"))
+        found = next((each for each in said if each), "")
+        return self.url or (found if isinstance(found, str) else " ".join(found))[:LONGEST_ADDRESS]
 
 
 class InventoryFormat(StrEnum):
