@@ -21,7 +21,9 @@ YOUNG, MIDDLE, OLD = 20_000, 20, 10
 SETTLING_SNAPSHOTS = 5
 # malloc.h of glibc; other C libraries have no mallopt, or ignore it.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-KEEP_BYTES = 64 * 1024 * 1024
+KEEP_BYTES = 32 * 1024 * 1024
+# Columns of a site are smaller, and are kept; answers of a server are larger, and go back at once.
+LARGE_BYTES = 4 * 1024 * 1024
 _KEPT: list[object] = []
 _tuned = False
 
@@ -47,7 +49,7 @@ def _keep_freed_memory() -> None:
     import ctypes
 
     mallopt = ctypes.CDLL(None).mallopt
-    mallopt(M_MMAP_THRESHOLD, KEEP_BYTES // 2)
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
     mallopt(M_TRIM_THRESHOLD, KEEP_BYTES)
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from console.sources.prometheus.plan import Settings
 
 TURN_S = 12.0
-TURN_BYTES = 128 * 1024 * 1024
+# What is held undecoded at once, but for the last answer: this bounds the memory of a sweep.
+TURN_BYTES = 32 * 1024 * 1024
 CADENCE_S = 15.0
 
 
