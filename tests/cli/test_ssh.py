@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +93,41 @@ def test_a_window_needs_tmux(fleet: str, monkeypatch: pytest.MonkeyPatch) -> Non
     said = gigadeck("--fleet", fleet, "ssh", "--window", "n0001")
     assert said.code == 2
     assert "this is no tmux" in said.err
+
+
+@pytest.mark.server
+def test_a_window_of_tmux_stays_to_say_that_there_is_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmux, socket = require("tmux"), f"gigadeck-{os.getpid()}"
+    (tmp_path / "config").write_text("Host n1\n  HostName 127.0.0.1\n  Port 1\n")
+    ssh = f"{{config: {tmp_path}/config}}"
+    (tmp_path / "fleet.yaml").write_text(
+        f"fleet: x\nsites:\n  - name: lab\n    ssh: {ssh}\n    sources: [{{kind: ssh}}]\n"
+    )
+    monkeypatch.setenv("GIGADECK_STATE_DIR", str(tmp_path / "state"))
+
+    def run(*arguments: str) -> str:
+        command = [tmux, "-L", socket, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+    run("new-session", "-d", "-x", "100", "-y", "24", "sleep 600")
+    try:
+        monkeypatch.setenv("TMUX", run("display-message", "-p", "#{socket_path},#{pid},0").strip())
+        said = gigadeck("--fleet", str(tmp_path / "fleet.yaml"), "ssh", "--window", "n1")
+        assert said.code == 0, said.err
+        deadline = time.monotonic() + 30
+        shown = ""
+        while "Enter closes this window" not in shown and time.monotonic() < deadline:
+            time.sleep(0.1)
+            shown = run("capture-pane", "-p", "-t", ":n1")
+        assert "Connection refused" in shown
+        run("send-keys", "-t", ":n1", "Enter")
+        while "n1" in run("list-windows") and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert "n1" not in run("list-windows")
+    finally:
+        run("kill-server")
 
 
 @pytest.mark.server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -71,17 +70,16 @@ def run_shell(site: str, node: str, line: list[str]) -> int:
 
 def _in_window(site: str, node: str, command: tuple[str, ...], choice: Choice) -> int:
     """Let this same command run in a new tmux window, where its end is logged too."""
-    from shlex import join
-
+    from console.link.ssh.shell import window_line
     from console.model.errors import UsageError
 
-    tmux = shutil.which("tmux")
-    if not os.environ.get("TMUX") or tmux is None:
-        raise UsageError("this is no tmux; leave --window out")
     fleet = ["--fleet", os.path.abspath(choice.fleet)] if choice.fleet else []
     file = ["--log-file", os.path.abspath(choice.log_file)] if choice.log_file else []
     again = [sys.executable, "-m", "console", *fleet, *file, "ssh", "--here", f"{site}:{node}", *command]
-    return subprocess.run([tmux, "new-window", "-n", node, join(again)], check=False).returncode
+    line = window_line(node, again)
+    if line is None:
+        raise UsageError("this is no tmux; leave --window out")
+    return subprocess.run(line, check=False).returncode
 
 
 def _default_interrupt() -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from console.link.ssh.trust import trusted_keys
 from console.model.errors import InsecureLink, SourceError, TimedOut, Unauthorized, Unreachable
 from console.present.safe import clean
 
 if TYPE_CHECKING:
     from console.link.ssh.login import Witness
     from console.link.ssh.route import Route
+    from console.link.ssh.trust import Trusted
 
 TEXT_LIMIT = 160
 
@@ -25,7 +25,7 @@ def translate(
     who: tuple[str, str],
     route: Route,
     witness: Witness,
-    known: asyncssh.SSHKnownHosts | None,
+    known: Trusted | None,
     limit_s: float,
     via: str = "",
 ) -> SourceError:
@@ -64,9 +64,9 @@ def _line(error: Exception, who: tuple[str, str], where: str) -> SourceError:
 
 
 def _host_key(
-    who: tuple[str, str], route: Route, where: str, witness: Witness, known: asyncssh.SSHKnownHosts | None, said: str
+    who: tuple[str, str], route: Route, where: str, witness: Witness, known: Trusted | None, said: str
 ) -> InsecureLink:
-    keys, authorities = trusted_keys(known, route) if known is not None else ([], [])
+    keys, authorities = (known.keys, known.authorities) if known is not None else ([], [])
     files = ", ".join([each for each in route.known_hosts if each != os.devnull][:2]) or "known_hosts"
     offers = f"it offers {witness.offered}" if witness.offered else clean(said, TEXT_LIMIT)
     if "revoked" in said.lower():

@@ -11,6 +11,7 @@ from console.link.ssh.identities import agent_identities
 if TYPE_CHECKING:
     from console.link.ssh.identities import OfferedKeys
     from console.link.ssh.route import Route
+    from console.link.ssh.trust import Trusted
 
 KEEPALIVE_S = 15.0
 KEEPALIVES = 3
@@ -50,7 +51,7 @@ class Witness(asyncssh.SSHClient):
 
 
 async def log_in(
-    route: Route, witness: Witness, known: asyncssh.SSHKnownHosts, keys: OfferedKeys, tunnel: Any, limit_s: float
+    route: Route, witness: Witness, known: Trusted, keys: OfferedKeys, tunnel: Any, limit_s: float
 ) -> asyncssh.SSHClientConnection:
     """Log in and return the connection; raises what asyncssh and the system raise."""
     identities = agent_identities(route)
@@ -62,7 +63,7 @@ async def log_in(
         tunnel=tunnel,
         proxy_command=route.proxy_command or None,
         username=route.user,
-        known_hosts=known,
+        known_hosts=known.lists,
         host_key_alias=route.alias or None,
         client_keys=keys,
         agent_path=agent,

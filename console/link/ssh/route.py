@@ -23,8 +23,8 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 class Route:
     """A host with everything that a login needs; paths are absolute.
 
-    `agent` is the path of an agent's socket, empty for none. `proxy_command` is ready to run. `lenient` says that the
-    configuration would have `ssh` trust unknown host keys, which we never do.
+    `agent` is the path of an agent's socket, empty for none. `proxy_command` and `known_hosts_command` are ready to
+    run. `lenient` says that the configuration would have `ssh` trust unknown host keys, which we never do.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Route:
     known_hosts: tuple[str, ...] = ()
     jump: tuple[Hop, ...] = ()
     proxy_command: str = ""
+    known_hosts_command: tuple[str, ...] = ()
     connect_timeout_s: float = 0.0
     lenient: bool = False
 
@@ -78,9 +79,22 @@ def read_route(hop: Hop, text: str) -> Route:
         known_hosts=_paths([each for each in known if each.lower() != "none"], tokens),
         jump=read_hops(one.get("proxyjump", "")),
         proxy_command="" if command.lower() in ("", "none") else _expanded(command, tokens),
+        known_hosts_command=_command(one.get("knownhostscommand", ""), {**tokens, **_looked_up(host, port, one)}),
         connect_timeout_s=_seconds(one.get("connecttimeout", "none")),
         lenient=one.get("stricthostkeychecking", "ask") in ("false", "no", "off", "accept-new"),
     )
+
+
+def _looked_up(host: str, port: int, one: Mapping[str, str]) -> dict[str, str]:
+    """Return %H, the name that is looked for in known_hosts, and %I, why."""
+    return {"H": one.get("hostkeyalias") or (host if port == 22 else f"[{host}]:{port}"), "I": "HOSTNAME"}
+
+
+def _command(text: str, tokens: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a command's words with tokens, each expanded by itself as OpenSSH does."""
+    if text.lower() in ("", "none"):
+        return ()
+    return tuple(_expanded(word, tokens) for word in _words(text))
 
 
 def _words(text: str) -> list[str]:

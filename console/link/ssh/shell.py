@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 from typing import TYPE_CHECKING
 
 from console.config.targets import find_node
@@ -27,3 +30,13 @@ def node_shell(config: FleetConfig, target: str, sites: tuple[str, ...] = ()) ->
             [ConfigError(config.path, site.line, f"sites.{site.name}.ssh.address", str(error))]
         ) from None
     return site.name, node, OpenSsh(site.name, "ssh", site.ssh).command(hop)
+
+
+def window_line(title: str, line: list[str]) -> list[str] | None:
+    """Return the command line that runs another one in a new tmux window, None where this is no tmux."""
+    tmux = shutil.which("tmux")
+    if not os.environ.get("TMUX") or tmux is None:
+        return None
+    # ssh ends with 255 where it could not connect: then the window stays until that was read.
+    stay = f"{shlex.join(line)}; [ $? -ne 255 ] || {{ printf 'Enter closes this window '; read -r x; }}"
+    return [tmux, "new-window", "-n", title, stay]

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import asyncssh
+import pytest
 
+from console.link.ssh import trust
+from console.link.ssh.hops import Hop
 from console.link.ssh.identities import Identities, agent_identities
-from console.link.ssh.route import Route
-from console.link.ssh.trust import KnownHosts, trusted_keys
+from console.link.ssh.route import Route, read_route
+from console.link.ssh.trust import KnownHosts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,21 +29,57 @@ async def test_one_bad_line_does_not_take_the_others_with_it(tmp_path: Path) -> 
     )
     known = KnownHosts()
     route = Route("n1", "n1", 2222, "sre", known_hosts=(str(file), str(tmp_path / "absent")))
-    hosts = await known.of(route)
-    assert len(trusted_keys(hosts, route)[0]) == 1
-    assert len(trusted_keys(hosts, Route("n2", "n2.muc1.example", 22, "sre"))[1]) == 1
+    assert len((await known.of(route)).keys) == 1
+    other = Route("n2", "n2.muc1.example", 22, "sre", known_hosts=route.known_hosts)
+    assert len((await known.of(other)).authorities) == 1
     assert known.warnings[:2] == tuple(f"{file} line {number}: is no known_hosts line" for number in (2, 3))
 
 
-async def test_files_are_read_once_until_they_change(tmp_path: Path) -> None:
+async def test_files_are_read_once_until_they_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = asyncssh.generate_private_key("ssh-ed25519")
     file = tmp_path / "known_hosts"
     file.write_text("")
     known, route = KnownHosts(), Route("n1", "n1", 22, "sre", known_hosts=(str(file),))
-    first = await known.of(route)
-    assert await known.of(route) is first
+    read = mock.Mock(side_effect=trust._read)
+    monkeypatch.setattr(trust, "_read", read)
+    for _ in range(3):
+        assert (await known.of(route)).keys == []
+    assert read.call_count == 1
     file.write_text(f"n1 {public(key)}\n")
-    assert len(trusted_keys(await known.of(route), route)[0]) == 1
+    assert len((await known.of(route)).keys) == 1
+
+
+async def test_an_alias_is_looked_for_without_a_port(tmp_path: Path) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    file = tmp_path / "known_hosts"
+    file.write_text(f"tray7 {public(key)}\n")
+    route = Route("n1", "n1", 2222, "sre", alias="tray7", known_hosts=(str(file),))
+    assert len((await KnownHosts().of(route)).keys) == 1
+
+
+async def test_a_command_may_know_hosts_that_files_do_not(tmp_path: Path) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    program = tmp_path / "keys"
+    program.write_text(f'#!/bin/sh\necho "$1 {public(key)}"\necho nonsense\n')
+    program.chmod(0o755)
+    text = f"hostname n1\nport 2222\nuser sre\nknownhostscommand {program} %H\n"
+    route = read_route(Hop("n1"), text)
+    assert route.known_hosts_command == (str(program), "[n1]:2222")
+    known = KnownHosts()
+    assert len((await known.of(route)).keys) == 1
+    assert known.warnings == (f"what {program}, line 2: is no known_hosts line".replace(",", " printed,"),)
+
+
+@pytest.mark.parametrize(("script", "words"), [("exit 3", "ended with 3"), ("", "cannot be run")])
+async def test_a_command_that_fails_is_said(tmp_path: Path, script: str, words: str) -> None:
+    program = tmp_path / "keys"
+    if script:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    known = KnownHosts()
+    trusted = await known.of(Route("n1", "n1", 22, "sre", known_hosts_command=(str(program),)))
+    assert trusted.keys == []
+    assert words in known.warnings[0]
 
 
 async def test_keys_with_a_passphrase_are_left_to_the_agent_and_said(tmp_path: Path) -> None:
