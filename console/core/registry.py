@@ -65,6 +65,9 @@ class Field:
         return self.metric.kind is not Kind.GAUGE and self.how is not RollUp.MEAN
 
 
+_DEPTHS: Mapping[str, int] = {each.value: each.depth for each in Level}
+
+
 def fields_of(level: str, metrics: MetricTable, domains: Iterable[str] = ()) -> dict[str, Field]:
     """Return every field of the rows of a level (or domain kind, or of jobs) by name, in the order shown."""
     if level == JOB:
@@ -92,7 +95,7 @@ def _texts(level: str, domains: Iterable[str]) -> list[str]:
     texts = ["id", "name", "parent", "source"]
     if level == Level.FLEET:
         return [*texts, "site", *JOB_TEXTS, "model", *domains]
-    depth = Level(level).depth if level in list(Level) else 1
+    depth = _DEPTHS.get(level, 1)
     texts += [each.value for each in LEVELS[1 : depth + 1]]
     if level == Level.GPU:
         texts.append("uuid")
@@ -113,14 +116,13 @@ def _measured(level: str, metrics: MetricTable) -> dict[str, Field]:
 
 def is_wider(level: str, measured: str) -> bool:
     """Return whether rows of a level (or domain kind) hold rows of another, so that its metrics roll up to them."""
-    kinds = list(Level)
     if level == JOB:
         return False
-    if measured not in kinds:
+    if measured not in _DEPTHS:
         return level in (Level.SITE, Level.FLEET)
-    if level not in kinds:
+    if level not in _DEPTHS:
         return measured in (Level.NODE, Level.GPU)
-    return Level(level).depth < Level(measured).depth
+    return _DEPTHS[level] < _DEPTHS[measured]
 
 
 def field_named(name: str, level: str, metrics: MetricTable, domains: Iterable[str] = ()) -> Field:
