@@ -22,6 +22,7 @@ CASES = {
     "start": "start-up of the commands and of the console",
     "keys": "keys while a million GPUs tick",
     "exposition_text": "a turn over 100 exporters",
+    "slurm": "12,500 nodes and 10,000 jobs of Slurm",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
 }
 

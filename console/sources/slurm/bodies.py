@@ -167,7 +167,7 @@ class ListReader(Generic[Row, Body]):
             body = self._decoded(content[:start] + content[stop:], who)
             rows: list[Row] = []
             for piece in _pieces(content, start, stop, between):
-                rows += _tolerant(self._rows, b"[" + piece + b"]")
+                rows += _tolerant(self._rows, piece)
                 yield
         except (BadPayload, msgspec.MsgspecError, UnicodeDecodeError):
             return self._decoded(content, who)
@@ -191,12 +191,13 @@ class ListReader(Generic[Row, Body]):
 
 
 def _pieces(content: bytes, start: int, stop: int, between: bytes) -> Iterator[bytes]:
-    """Yield the rows from `start` to `stop` in slices, without the comma that ends each."""
+    """Yield the rows from `start` to `stop` as lists of about a slice each."""
+    view, last = memoryview(content), content.rfind(b"}", start, stop) + 1
     at = start
-    while at < stop:
+    while at < last:
         cut = content.find(between, at + SLICE_BYTES, stop) if at + SLICE_BYTES < stop else -1
-        end = stop if cut < 0 else cut + 1
-        yield content[at:end].rstrip(b", \r\n\t")
+        end = last if cut < 0 else cut + 1
+        yield b"".join((b"[", view[at:end], b"]"))
         at = end + 1
 
 
