@@ -11,7 +11,7 @@ FIELDS = """
     index uuid pci.bus_id name utilization.gpu temperature.gpu temperature.memory power.draw power.limit
     clocks.current.sm memory.used memory.free ecc.errors.corrected.volatile.total
     ecc.errors.uncorrected.volatile.total remapped_rows.uncorrectable remapped_rows.pending remapped_rows.failure
-    pcie.link.width.current gpu_recovery_action mig.mode.current
+    pcie.link.width.current gpu_recovery_action mig.mode.current count
 """
 
 SCRIPT = r"""#!/bin/sh
@@ -47,7 +47,7 @@ while :; do
     row=
     for f in $(echo "$fields" | tr , ' '); do
       case $f in
-        index) v=$i;; uuid) v=GPU-$(printf '%08x-0000-0000-0000-%012x' "$i" "${NODE#n}");;
+        index) v=$i;; count) v=$gpus;; uuid) v=GPU-$(printf '%08x-0000-0000-0000-%012x' "$i" "${NODE#n}");;
         pci.bus_id) v=00000000:0$i:00.0;; name) v='NVIDIA H100 80GB HBM3';; utilization.gpu) v=9$i;;
         temperature.gpu) v=6$i;; temperature.memory) v=N/A;; power.draw) v=50$i.25;; power.limit) v=700.00;;
         remapped_rows.pending|remapped_rows.failure) v=No;; gpu_recovery_action) v=None;; mig.mode.current) v=Disabled;;

@@ -122,9 +122,10 @@ class SshSite:
         """End the server of a host and every session on it at once, as a power cut does."""
         server = self.servers.pop(name)
         sessions = psutil.Process(server.pid).children(recursive=True)
-        for each in [each for each in sessions if each.name().startswith("sshd")]:
+        for each in sessions:
             with suppress(psutil.NoSuchProcess):
-                each.kill()
+                if each.name().startswith("sshd"):
+                    each.kill()
         end(server)
 
     def new_host_key(self, name: str) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from console.model.metrics import Metric, MetricTable
 
-IDENTITY = ("index", "uuid", "pci.bus_id", "name", "mig.mode.current")
+IDENTITY = ("index", "uuid", "pci.bus_id", "name", "mig.mode.current", "count")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_LINE_BYTES = 16 * 1024
 MOST_XML_BYTES = 8 * 1024 * 1024
 MOST_ROWS = 1024
+MOST_GPUS = 256
 MOST_SAID = 20
 MOST_KERNEL_LINES = 1000
 MOST_NOISE_BYTES = 1024 * 1024
@@ -52,8 +53,9 @@ class NodeStream:
     """The output of one session on a node.
 
     `rows` hold (arrived at, field names, line) of CSV rows, or (arrived at, (), document) of XML; `kernel` (arrived
-    at, line). Both are filled on the loop thread and emptied on the compute thread. Whatever comes before the script's
-    first word (banner, message of the day, what a shell's start-up prints) is noise.
+    at, line). Both are filled on the loop thread and emptied on the compute thread. Rows are given out when all of one
+    time are there: half of a node must not look like lost GPUs. Whatever comes before the script's first word (banner,
+    message of the day, what a shell's start-up prints) is noise.
     """
 
     def __init__(self) -> None:
@@ -70,20 +72,37 @@ class NodeStream:
         self.kernel: deque[tuple[float, str]] = deque(maxlen=MOST_KERNEL_LINES)
         self.said: deque[str] = deque(maxlen=MOST_SAID)
         self._out, self._err = LineCutter(), LineCutter()
+        self._batch: list[tuple[float, tuple[str, ...], str]] = []
+        self._last_index = -1
+        self._batches = 0
         self._xml: list[str] | None = None
         self._xml_bytes = 0
 
     def feed(self, data: bytes, at: float) -> bool:
-        """Take output; return whether there is a new row. Raises FloodError."""
+        """Take output; return whether there are new rows. Raises FloodError."""
         self.body_bytes += len(data)
         if not self.started_at:
             self.noise_bytes += len(data)
             if self.noise_bytes > MOST_NOISE_BYTES:
                 raise FloodError("1 MiB came before the first word of our script: look at the shell's start-up files")
-        before = self.row_at
+        before = self._batches
         for line in self._out.feed(data):
             self._line(line, at)
-        return self.row_at != before or bool(self.rows)
+        return self._batches != before
+
+    @property
+    def held(self) -> bool:
+        """Whether rows wait for the others of their time."""
+        return bool(self._batch)
+
+    def flush(self) -> None:
+        """Give out the rows that wait: no more of their time will come."""
+        if self._batch:
+            self.row_at = self._batch[-1][0]
+            self.rows.extend(self._batch)
+            self._batch = []
+            self._batches += 1
+        self._last_index = -1
 
     def feed_kernel(self, data: bytes, at: float) -> bool:
         """Take kernel log lines; return whether one of them may tell of a fault."""
@@ -109,10 +128,21 @@ class NodeStream:
         elif self._xml is not None:
             self._xml_line(line, at)
         elif line[:1].isdigit() and "," in line:
-            self.row_at = at
-            self.rows.append((at, self.fields, line))
+            self._row(line, at)
         elif line.strip():
             self._words(line)
+
+    def _row(self, line: str, at: float) -> None:
+        cells = line.split(",")
+        index = int(cells[0]) if cells[0].isdigit() and len(cells[0]) < 5 else 0
+        if index <= self._last_index:
+            self.flush()
+        self._batch.append((at, self.fields, line))
+        self._last_index = index
+        where = self.fields.index("count") if "count" in self.fields else -1
+        told = cells[where].strip() if 0 <= where < len(cells) else ""
+        if len(self._batch) >= (int(told) if told.isdigit() and 0 < int(told[:4]) <= MOST_GPUS else MOST_GPUS):
+            self.flush()
 
     def _words(self, line: str) -> None:
         self.said.append(line)
@@ -145,7 +175,7 @@ class NodeStream:
         self._xml.append(line)
         self._xml_bytes += len(line)
         if END in line:
-            self.row_at = at
-            self.rows.append((at, (), "\n".join(self._xml)))
+            self._batch.append((at, (), "\n".join(self._xml)))
+            self.flush()
         if END in line or self._xml_bytes > MOST_XML_BYTES:
             self._xml, self._xml_bytes = [], 0

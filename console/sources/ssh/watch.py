@@ -22,6 +22,8 @@ LONGEST_REST_S = 30.0
 SILENT_PERIODS = 3.0
 SLOW_START_S = 15.0
 TRIES_AT_ONCE = 12
+# A driver takes up to 100 ms for each GPU.
+QUIET_S = 0.5
 
 
 class NodeWatch:
@@ -56,6 +58,7 @@ class NodeWatch:
         self._uniform = uniform
         self._failures = 0
         self._ended: asyncio.Event | None = None
+        self._quiet: asyncio.TimerHandle | None = None
 
     @property
     def spoke(self) -> bool:
@@ -111,6 +114,7 @@ class NodeWatch:
             channel.write(script_of(self._order).encode())
             await ended.wait()
         finally:
+            stream.flush()
             channel.abort()
 
     def _next_stream(self) -> NodeStream:
@@ -132,9 +136,25 @@ class NodeWatch:
                 self._ended.set()
             return
         if told:
-            if not kernel:
-                self.error, self._failures = None, 0
-            self._news()
+            self._good(kernel=kernel)
+        if stream.held:
+            self._flush_soon(stream)
+
+    def _good(self, *, kernel: bool = False) -> None:
+        if not kernel:
+            self.error, self._failures = None, 0
+        self._news()
+
+    def _flush_soon(self, stream: NodeStream) -> None:
+        """Wait no longer for the other rows of a time when none has come for a while."""
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._flush, stream)
+
+    def _flush(self, stream: NodeStream) -> None:
+        if stream.held:
+            stream.flush()
+            self._good()
 
     def _learned(self) -> bool:
         """Change the order by what the last session taught; return whether it is worth trying again at once."""

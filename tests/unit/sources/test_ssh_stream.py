@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 import shutil
 import subprocess
@@ -22,17 +23,17 @@ from console.sources.ssh.stream import MOST_NOISE_BYTES, MOST_ROWS, FloodError, 
 from console.sources.ssh.watch import NodeWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 START = b"@@gigadeck start\n@@gigadeck fields index,uuid,power.draw\n"
+COUNTED = b"@@gigadeck start\n@@gigadeck fields index,uuid,power.draw,count\n"
 WHO = ("lab", "ssh")
 
 
-def watch(node: str = "n1", order: Order | None = None) -> NodeWatch:
-    link = SshLink(*WHO, SshConfig())
-    return NodeWatch(
-        node, node, link, order or Order((("index",), ("uuid",), ("power.draw",)), 5.0), lambda: None, who=WHO
-    )
+def watch(node: str = "n1", order: Order | None = None, news: Callable[[], None] = lambda: None) -> NodeWatch:
+    order = order or Order((("index",), ("uuid",), ("power.draw",)), 5.0)
+    return NodeWatch(node, node, SshLink(*WHO, SshConfig()), order, news, who=WHO)
 
 
 def test_lines_are_cut_wherever_the_network_cuts_them() -> None:
@@ -55,8 +56,37 @@ def test_what_comes_before_our_script_is_noise() -> None:
     stream.feed(b"Welcome!\n0, GPU-x, 1\nLast login: today\n", 1.0)
     assert not stream.rows
     stream.feed(START + b"0, GPU-1, 500.25\n", 2.0)
+    stream.flush()
     assert [row[2] for row in stream.rows] == ["0, GPU-1, 500.25"]
     assert (stream.started_at, stream.row_at) == (2.0, 2.0)
+
+
+def test_half_of_a_node_is_not_given_out() -> None:
+    stream = NodeStream()
+    assert not stream.feed(COUNTED + b"0, GPU-0, 1, 3\n1, GPU-1, 1, 3\n", 1.0)
+    assert stream.held
+    assert not stream.rows
+    assert stream.feed(b"2, GPU-2, 1, 3\n", 1.2)
+    assert (len(stream.rows), stream.row_at, stream.held) == (3, 1.2, False)
+
+
+def test_where_a_node_does_not_count_its_gpus_the_next_time_ends_the_last() -> None:
+    stream = NodeStream()
+    assert not stream.feed(START + b"0, GPU-0, 1\n1, GPU-1, 1\n", 1.0)
+    assert stream.feed(b"0, GPU-0, 2\n", 6.0)
+    assert (len(stream.rows), stream.row_at) == (2, 1.0)
+    stream.flush()
+    assert (len(stream.rows), stream.row_at) == (3, 6.0)
+
+
+async def test_rows_that_wait_for_others_in_vain_are_given_out() -> None:
+    news = asyncio.Event()
+    node = watch(news=news.set)
+    node.take(node.stream, COUNTED + b"0, GPU-0, 1, 8\n", kernel=False)
+    assert not node.stream.rows
+    async with asyncio.timeout(10):
+        await news.wait()
+    assert len(node.stream.rows) == 1
 
 
 def test_a_flood_before_the_first_word_ends_it() -> None:
@@ -71,6 +101,7 @@ def test_rows_that_nobody_takes_are_bounded() -> None:
     stream.feed(START, 1.0)
     for index in range(3 * MOST_ROWS):
         stream.feed(f"{index % 8}, GPU-{index % 8}, {index}\n".encode(), 2.0)
+    stream.flush()
     assert len(stream.rows) == MOST_ROWS
 
 
@@ -111,6 +142,7 @@ def test_silence_is_told_after_three_periods() -> None:
     node = watch()
     node.connected = True
     node.stream.feed(START + b"0, GPU-1, 500.25\n", 100.0)
+    node.stream.flush()
     assert node.silent_s(114.0) == 0
     assert node.silent_s(116.0) == 16
     assert "n1: nvidia-smi runs and is silent, for 16 s at most" in warnings_of([node], node._link, 116.0)
@@ -120,9 +152,11 @@ def test_the_newest_row_of_each_gpu_is_decoded_and_other_nodes_keep_their_age() 
     first, second = watch("n1"), watch("n2")
     for node, at in ((first, 100.0), (second, 100.0)):
         node.stream.feed(START + b"0, GPU-1, 1\n1, GPU-2, 2\n", at)
+        node.stream.flush()
     decoder = Decoder(WHO, BUILTIN)
     before = [part for part in decoder.decode((first, second), 101.0) if isinstance(part, ColumnPart)]
     first.stream.feed(b"0, GPU-1, 3\n0, GPU-1, 4\n", 105.0)
+    first.stream.flush()
     (part,) = [part for part in decoder.decode((first, second), 106.0) if isinstance(part, ColumnPart)]
     assert part.keys is before[0].keys
     assert part.values.tolist() == [4, 2, 1, 2]
@@ -135,6 +169,7 @@ def test_a_fault_is_one_event_until_it_ends() -> None:
     told = []
     for value in ("[Unknown Error]", "[Unknown Error]", "500", "ERR!"):
         node.stream.feed((START if not node.stream.started_at else b"") + f"0, GPU-1, {value}\n".encode(), 1.0)
+        node.stream.flush()
         told.append(
             [each for part in decoder.decode((node,), 1.0) if isinstance(part, EventsPart) for each in part.events]
         )
