@@ -17,7 +17,7 @@ from console.model.levels import Level
 from console.model.reading import GpuKeys, InOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -111,6 +111,10 @@ class Joiner:
     def node_row(self, name: str) -> int:
         """Return the row of a node by any spelling, -1 where none fits."""
         return self._names().row(name)
+
+    def node_rows(self, names: Sequence[str]) -> Rows:
+        """Return int32[len(names)]: the row of each node by any spelling, -1 where none fits."""
+        return self._names().rows(names)
 
     def _names(self) -> NodeNames:
         if self._spellings is None or self._spellings[0] is not self.topology:

@@ -187,7 +187,7 @@ class SiteMerger:
             keys = InOrder("gpu", part.version, len(part.gpu_job))
             order = self._joiner.join(keys, source)
             self._strangers.note(source, "jobs", received_at, order.missed, order.missed_total)
-        done = placed(part, self._mapped, order, self._joiner.node_row, source)
+        done = placed(part, self._mapped, order, self._joiner.node_rows, source)
         if order is None:
             self._strangers.note(source, "jobs", received_at, done.missed, len(done.missed))
         self._placed[source] = done

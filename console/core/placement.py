@@ -11,7 +11,7 @@ import numpy as np
 from console.model.jobs import Jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,7 +35,7 @@ class Placed:
 
 
 def placed(
-    part: JobsPart, topology: SiteTopology, order: Join | None, node_row: Callable[[str], int], source: str
+    part: JobsPart, topology: SiteTopology, order: Join | None, node_rows: Callable[[Sequence[str]], Rows], source: str
 ) -> Placed:
     """Return a scheduler's jobs with the GPUs that each holds.
 
@@ -49,29 +49,28 @@ def placed(
     jobs = Jobs(part.jobs, gpu_job, part.at, source)
     missed: tuple[str, ...] = ()
     if part.node_lists:
-        jobs, missed = _on_nodes(part, jobs, topology, node_row)
+        jobs, missed = _on_nodes(part, jobs, topology, node_rows)
     jobs.gpu_job.flags.writeable = False
     return Placed(jobs, missed)
 
 
 def _on_nodes(
-    part: JobsPart, jobs: Jobs, topology: SiteTopology, node_row: Callable[[str], int]
+    part: JobsPart, jobs: Jobs, topology: SiteTopology, node_rows: Callable[[Sequence[str]], Rows]
 ) -> tuple[Jobs, tuple[str, ...]]:
     """Return jobs with the nodes and GPUs that their lists and masks name, and the names that lead nowhere."""
     lists = part.node_lists[: len(part.jobs)]
     names = list(chain.from_iterable(lists))
-    found = {name: node_row(name) for name in dict.fromkeys(names)}
-    rows = np.fromiter(map(found.__getitem__, names), dtype=np.int32, count=len(names))
+    rows = node_rows(names)
     sizes = np.zeros(len(part.jobs), dtype=np.int32)
     sizes[: len(lists)] = [len(each) for each in lists]
     owner = np.repeat(np.arange(len(part.jobs), dtype=np.int32), sizes)
     known = rows >= 0
+    missed = tuple(dict.fromkeys(names[place] for place in np.flatnonzero(~known).tolist()))
     rows, owner, masks = rows[known], owner[known], _masks(part, sizes)[known]
     held = held_gpus(topology, rows, masks)
     gpu_job = jobs.gpu_job.copy()
     gpu_job[held[0]] = owner[held[1]]
     starts = np.searchsorted(owner, np.arange(len(part.jobs) + 1)).astype(np.int32)
-    missed = tuple(name for name, row in found.items() if row < 0)
     return replace(jobs, gpu_job=gpu_job, node_starts=starts, node_rows=rows), missed
 
 

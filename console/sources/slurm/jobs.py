@@ -64,6 +64,9 @@ class JobBook:
         self._cluster = cluster
         self._node_gpus = node_gpus
         self._before = known or {}
+        self._jobs: list[Job] = []
+        self._lists: list[tuple[str, ...]] = []
+        self._masks: list[tuple[int, ...]] = []
         self.known: Known = {}
         self.strange: dict[str, int] = {}
 
@@ -73,18 +76,17 @@ class JobBook:
         for row in rows:
             key = row.job_id if row.job_id.__class__ is int else count(row.job_id)
             kept = before.get(key)
-            if kept is not None and kept[0] == row:
-                known[key] = kept
+            told = kept[1] if kept is not None and kept[0] == row else self._told(row)
+            if told is None:
                 continue
-            told = self._told(row)
-            if told is not None:
-                known[key] = (row, told)
+            known[key] = (row, told)
+            self._jobs.append(told.job)
+            self._lists.append(told.nodes)
+            self._masks.append(told.masks)
 
     def part(self, at: float) -> JobsPart:
         """Return all of them."""
-        told = [each for _, each in self.known.values()]
-        jobs, lists, masks = zip(*told, strict=True) if told else ((), (), ())
-        return JobsPart(jobs, None, lists, masks, at=at)
+        return JobsPart(tuple(self._jobs), None, tuple(self._lists), tuple(self._masks), at=at)
 
     def _told(self, row: WireJob) -> Told | None:
         words = split(row.job_state)
