@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from console.plugin import Expression, Place, Rows, Snapshot
 
 ROW_LIMIT = 1000
+# Slurm is asked every 30 s, and every 120 s while it is busy: older than this a queue is no news.
+OLD_S = 180.0
 MISSING = "—"
 FIELDS = (
     "job_id", "name", "user", "state", "words", "gpus", "nodes", "tasks", "time_s", "limit_s", "wait_s", "gpu_hours",
@@ -126,9 +128,12 @@ def _where(site: str, cluster: str, several: bool) -> str:
 def _title(rows: Rows, snapshot: Snapshot, place: Place) -> str:
     of = f" of {clean(place.path, 60)}" if place.path else ""
     shown = f"{len(rows.ids):,} of {rows.total:,}" if len(rows.ids) < rows.total else f"{rows.total:,}"
-    silent = [clean(site.site, 24) for site in snapshot.frame.sites if not site.jobs.at and _within(site.site, place)]
-    told = f"   no scheduler at {', '.join(silent[:4])}" if silent and rows.total else ""
-    return f"JOBS{of}  {shown}{told}"
+    sites = [site for site in snapshot.frame.sites if _within(site.site, place)]
+    silent = [clean(site.site, 24) for site in sites if not site.jobs.at]
+    old = [(site.site, snapshot.at - site.jobs.at) for site in sites if site.jobs.at]
+    late = [f"{clean(name, 24)} told {format_value(age_s, 'age')} ago" for name, age_s in old if age_s > OLD_S]
+    notes = [f"no scheduler at {', '.join(silent[:4])}"] * bool(silent and rows.total) + late[:4]
+    return "   ".join((f"JOBS{of}  {shown}", *notes))
 
 
 def _within(site: str, place: Place) -> bool:

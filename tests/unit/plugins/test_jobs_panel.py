@@ -123,6 +123,13 @@ def test_where_no_scheduler_speaks_it_says_what_to_add():
     assert "slurm" in table_of(view(site)).empty
 
 
+def test_a_queue_that_is_old_says_so():
+    site = frame()
+    old = dataclasses.replace(site, jobs=dataclasses.replace(site.jobs, at=NOW - 600))
+    assert "muc1 told 10m ago" in table_of(view(old)).title
+    assert "ago" not in table_of(view(site)).title
+
+
 def test_a_small_screen_has_the_list_alone():
     assert isinstance(view(frame(), size=Size(80, 10)), Table)
     assert isinstance(view(frame(), size=Size(80, 24)), Split)
