@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class _Jump:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     connection: asyncssh.SSHClientConnection | None = None
     channels: int = 0
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     failures: int = 0
     error: SourceError | None = None
     rest_until: float = 0.0
@@ -89,17 +90,12 @@ class SshLink:
         route = await self._openssh.resolve(Hop(host))
         if route.lenient:
             self._lenient = f"ssh_config turns StrictHostKeyChecking off for {host}; host keys are checked all the same"
-        jump = await self._jump_for(route.jump) if route.jump else None
-        if jump is not None:
-            jump.channels += 1
-        connection = None
-        try:
+        async with AsyncExitStack() as stack:
+            jump = await stack.enter_async_context(self._through(route.jump)) if route.jump else None
             connection = await self._log_in(route, jump)
-            yield connection
-        finally:
-            if jump is not None:
-                jump.channels -= 1
-            if connection is not None:
+            try:
+                yield connection
+            finally:
                 connection.abort()
 
     async def aclose(self) -> None:
@@ -108,17 +104,23 @@ class SshLink:
             if jump.connection is not None:
                 jump.connection.abort()
                 jump.connection = None
+            await jump.stack.aclose()
 
-    async def _jump_for(self, hops: tuple[Hop, ...]) -> _Jump:
-        """Return a connected chain with room; another connection is opened where one is full."""
+    @asynccontextmanager
+    async def _through(self, hops: tuple[Hop, ...]) -> AsyncIterator[_Jump]:
+        """Take a place on a connected chain; another connection is opened where one is full."""
         number = 0
         while (held := self._jumps.get((hops, number))) is not None and held.channels >= CHANNELS_A_JUMP:
             number += 1
         jump = self._jumps.setdefault((hops, number), _Jump())
-        async with jump.lock:
-            if jump.connection is None or jump.connection.is_closed():
-                await self._connect_jump(hops, jump)
-        return jump
+        jump.channels += 1
+        try:
+            async with jump.lock:
+                if jump.connection is None or jump.connection.is_closed():
+                    await self._connect_jump(hops, jump)
+            yield jump
+        finally:
+            jump.channels -= 1
 
     async def _connect_jump(self, hops: tuple[Hop, ...], jump: _Jump) -> None:
         if jump.error is not None and self._monotonic() < jump.rest_until:
@@ -126,13 +128,18 @@ class SshLink:
         try:
             route = await self._openssh.resolve(hops[-1])
             before = hops[:-1] or route.jump
-            jump.connection = await self._log_in(route, await self._jump_for(before) if before else None)
+            jump.connection = await self._log_in(route, await self._place(before, jump) if before else None)
         except SourceError as error:
             jump.connection, jump.error = None, error
             jump.rest_until = self._monotonic() + REST_S[min(jump.failures, len(REST_S) - 1)]
             jump.failures += 1
             raise
         jump.error, jump.failures = None, 0
+
+    async def _place(self, hops: tuple[Hop, ...], jump: _Jump) -> _Jump:
+        """Take a place on the chain before a jump host, for as long as that one's connection is ours."""
+        await jump.stack.aclose()
+        return await jump.stack.enter_async_context(self._through(hops))
 
     async def _log_in(self, route: Route, jump: _Jump | None) -> asyncssh.SSHClientConnection:
         async with self._under_way, self._server(route):
