@@ -46,6 +46,7 @@ class SourceRecord:
         self._since = clock.time()
         self._last_ok_at = 0.0
         self._data_at = 0.0
+        self._patience_s = 0.0
         self._last_error = ""
         self._body_bytes = 0
         self._requests = 0
@@ -61,7 +62,9 @@ class SourceRecord:
     @property
     def stale_after_s(self) -> float:
         """The age from which this source's data no longer counts."""
-        return self.setup.stale_after_s or max(STALE_CADENCES * self.schedule.cadence_s, STALE_FLOOR_S)
+        # To ask often makes nobody scrape more often: data that come each minute are not stale between two scrapes.
+        learned_s = max(STALE_CADENCES * self.schedule.cadence_s, STALE_FLOOR_S, self._patience_s)
+        return self.setup.stale_after_s or learned_s
 
     @property
     def spoke(self) -> bool:
@@ -81,6 +84,7 @@ class SourceRecord:
             recovered, self._failing = self._failing, False
             self._last_ok_at = self._clock.time()
             self._data_at = max(self._data_at, data_at)
+            self._patience_s = max(STALE_CADENCES * reading.cadence_s, reading.stale_after_s)
             self._skew_s = reading.clock_skew_s
             self._warnings = tuple(clean(text, TEXT_LIMIT) for text in reading.warnings[:WARNINGS])
             self._notes = {clean(k, 40): clean(v, TEXT_LIMIT) for k, v in reading.notes.items()}

@@ -114,6 +114,14 @@ async def test_refresh_reads_at_once():
         assert bench.source.reads == 2
 
 
+async def test_data_that_come_more_seldom_than_they_are_asked_for_are_not_stale_in_between():
+    async with polling(reading_of([], cadence_s=60.0), cadence_s=5.0) as bench:
+        bench.record.decoded(bench.accepted[0], bench.clock.time() - 59.0)
+        assert bench.record.stale_after_s == 180.0
+        assert bench.record.status(bench.clock.time()).state is SourceState.OK
+        assert bench.record.status(bench.clock.time() + 130.0).state is SourceState.STALE
+
+
 async def test_data_that_is_too_old_makes_the_source_stale_with_its_age():
     async with polling(reading_of([]), ServerFailed("muc1", "prom", "500")) as bench:
         bench.record.decoded(bench.accepted[0], bench.clock.time())
