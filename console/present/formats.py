@@ -141,9 +141,12 @@ def _severity(name: str) -> str:
     return f"{known} {name}" if known else clean(name, TEXT_LIMIT) or MISSING
 
 
-def format_cell(column: TableColumn, row: int) -> Span:
-    """Return one cell of a table with its token: the row's, that of its heat where it is hot, or of its severity."""
-    value = column.values[row]
+def format_cell(column: TableColumn, row: int, value: object = None) -> Span:
+    """Return one cell of a table with its token: the row's, that of its heat where it is hot, or of its severity.
+
+    `value` is what to write in place of the column's value there.
+    """
+    value = column.values[row] if value is None else value
     text = format_value(value, column.format)
     return Span(text, _token(column, row, value, text))
 

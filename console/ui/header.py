@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from console.model.views import Span
 from console.present.clock import local_time, zone_mark
 from console.present.formats import format_value
 from console.present.safe import clean
+from console.present.steady import Steady
 from console.ui.bars import GAP, Segment, ends, fit, line_width, segment
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class HeaderContext:
 
     `now` is UTC epoch seconds; `timezone` an IANA name, empty for UTC; `frozen_at` is when the frozen snapshot was
     merged, 0 while the screen runs; what turned bad before `settled_at` is not new: the console has only just begun to
-    judge; `link_bps` and `lag_s` are shown where they are not None.
+    judge; `link_bps` and `lag_s` are shown where they are not None; `steady` keeps numbers at rest.
     """
 
     now: float
@@ -49,6 +50,7 @@ class HeaderContext:
     settled_at: float = 0.0
     link_bps: float | None = None
     lag_s: float | None = None
+    steady: Steady = field(default_factory=Steady)
 
 
 def header_lines(snapshot: Snapshot | None, context: HeaderContext, width: int, height: int = 24) -> tuple[Line, ...]:
@@ -62,7 +64,9 @@ def header_lines(snapshot: Snapshot | None, context: HeaderContext, width: int, 
     first = fit((*identity, *trouble), max(0, inner - line_width(clock) - 1))
     lines = [ends((*stripe, *first), clock, width), _filled(stripe, fit((segment(""), *numbers), inner), width)]
     if width >= WIDE and height >= TALL and snapshot is not None and snapshot.frame.sites:
-        lines.append(_filled((*stripe, Span(GAP)), fit(_sites(snapshot), inner - len(GAP), gap="   "), width))
+        lines.append(
+            _filled((*stripe, Span(GAP)), fit(_sites(snapshot, context.steady), inner - len(GAP), gap="   "), width)
+        )
     return tuple(lines)
 
 
@@ -144,7 +148,11 @@ def _blind(snapshot: Snapshot) -> tuple[Segment, ...]:
 
 
 def _numbers(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment, ...]:
-    found = [segment("waiting for the first reading", "text.dim", 1)] if snapshot is None else [*_totals(snapshot)]
+    found = (
+        [segment("waiting for the first reading", "text.dim", 1)]
+        if snapshot is None
+        else [*_totals(snapshot, context.steady)]
+    )
     if context.link_bps is not None:
         found.append(_named("link", f"{format_value(context.link_bps, 'bytes')}/s", 2))
     if context.lag_s is not None:
@@ -153,7 +161,7 @@ def _numbers(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment
 
 
 @lru_cache(maxsize=1)  # counted once a snapshot, not with each key
-def _totals(snapshot: Snapshot) -> tuple[Segment, ...]:
+def _totals(snapshot: Snapshot, steady: Steady) -> tuple[Segment, ...]:
     sites = snapshot.frame.sites
     live = [site for site in sites if not site.stale and site.data_at]
     power = _it_power_w(live, snapshot.at)
@@ -162,7 +170,7 @@ def _totals(snapshot: Snapshot) -> tuple[Segment, ...]:
     lost = sum(each.total for site in sites for each in site.unjoined)
     found = [_live(sites, live)]
     if power is not None:
-        found.append(_named("IT", f"{power / 1e6:,.0f} MW" if power >= 1e7 else f"{power / 1e6:,.2f} MW", 4))
+        found.append(_named("IT", _megawatt(steady.keep("IT", power, "megawatt")), 4))
     if any(site.jobs.at for site in live):
         found.append(_named("jobs", f"{jobs:,}", 5))
     if failing:
@@ -170,6 +178,10 @@ def _totals(snapshot: Snapshot) -> tuple[Segment, ...]:
     if lost:
         found.append(segment(f"not joined {lost:,}", "state.warning", 6))
     return tuple(found)
+
+
+def _megawatt(power_w: float) -> str:
+    return f"{format_value(power_w, 'megawatt')} MW"
 
 
 def _named(name: str, value: str, rank: int) -> Segment:
@@ -194,11 +206,11 @@ def _it_power_w(sites: list[SiteFrame], now: float) -> float | None:
 
 
 @lru_cache(maxsize=1)
-def _sites(snapshot: Snapshot) -> tuple[Segment, ...]:
-    return tuple(_site(site, snapshot.at, rank) for rank, site in enumerate(snapshot.frame.sites))
+def _sites(snapshot: Snapshot, steady: Steady) -> tuple[Segment, ...]:
+    return tuple(_site(site, snapshot.at, rank, steady) for rank, site in enumerate(snapshot.frame.sites))
 
 
-def _site(site: SiteFrame, now: float, rank: int) -> Segment:
+def _site(site: SiteFrame, now: float, rank: int, steady: Steady) -> Segment:
     name = Span(f"{clean(site.site, 16)} ", "text.strong")
     if site.stale or not site.data_at:
         word = f"STALE {format_value(now - site.data_at, 'age')}" if site.data_at else "waiting"
@@ -207,6 +219,6 @@ def _site(site: SiteFrame, now: float, rank: int) -> Segment:
     spans = [name, Span(f"{reporting:,}", "text" if reporting >= site.topology.gpus else "state.warning")]
     power = _it_power_w([site], now)
     if power is not None:
-        spans.append(Span(f" {power / 1e6:,.0f} MW"))
+        spans.append(Span(f" {_megawatt(steady.keep(site.site, power, 'megawatt'))}"))
     spans.append(Span(f" {format_value(now - site.data_at, 'age')}", "text.dim"))
     return Segment((tuple(spans),), rank)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from console.model.views import HeatMap, Plot, Split, Table, Tree
+from console.present.steady import Steady
 from console.ui.draw.heatmap import HeatPainter
-from console.ui.draw.hold import hold_order
+from console.ui.draw.hold import hold_order, rest_order
 from console.ui.draw.painter import Look, Painter
 from console.ui.draw.plot import PlotPainter
 from console.ui.draw.runs import Runs, Segments
@@ -17,9 +18,7 @@ from console.ui.draw.text import TextPainter
 from console.ui.draw.tree import TreePainter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from console.model.views import View
+    from console.model.views import Text, View
     from console.ui.palette import Palette
 
 EDGE = "│"
@@ -160,19 +159,29 @@ def _focus_way(view: View) -> tuple[int, ...]:
 
 
 def _pane(leaf: Leaf, old: Pane | None, *, hold: bool) -> Pane:
-    if hold and old is not None and isinstance(leaf.view, Table) and isinstance(old.leaf.view, Table):
-        leaf = replace(leaf, view=hold_order(old.leaf.view, leaf.view))
     follow = old is None or old.sees_cursor()
     state = replace(old.state) if old else LeafState()
-    pane = Pane(leaf, _painter(leaf, state, old), state)
+    if isinstance(leaf.view, Table):
+        painter: Painter = _table_painter(leaf.view, leaf.box, state.left, old, hold=hold)
+        leaf = replace(leaf, view=painter.view) if isinstance(painter, TablePainter) else leaf
+    else:
+        painter = _painter(leaf.view, leaf.box.width, leaf.box.height, old)
+    pane = Pane(leaf, painter, state)
     pane.settle(follow=follow)
     return pane
 
 
-def _painter(leaf: Leaf, state: LeafState, old: Pane | None) -> Painter:
-    view, width, height = leaf.view, leaf.box.width, leaf.box.height
-    if isinstance(view, Table):
-        return TablePainter(view, width, height, left=state.left, known=_known_widths(view, old))
+def _table_painter(view: Table, box: Box, left: int, old: Pane | None, *, hold: bool) -> TablePainter:
+    """Return the painter of a table: what stood in its place before tells what rests as it is, the order too."""
+    before = old.painter if old is not None and isinstance(old.painter, TablePainter) else None
+    if before is None or [each.key for each in before.view.columns] != [each.key for each in view.columns]:
+        return TablePainter(view, box.width, box.height, left=left)
+    steady = Steady(before.steady)
+    view = hold_order(before.view, view) if hold else rest_order(before.view, view, steady)
+    return TablePainter(view, box.width, box.height, left=left, steady=steady, known=before.widths)
+
+
+def _painter(view: HeatMap | Plot | Tree | Text, width: int, height: int, old: Pane | None) -> Painter:
     if isinstance(view, HeatMap):
         before = old.painter if old is not None and isinstance(old.painter, HeatPainter) else None
         return HeatPainter(view, width, height, before=before)
@@ -181,11 +190,3 @@ def _painter(leaf: Leaf, state: LeafState, old: Pane | None) -> Painter:
     if isinstance(view, Tree):
         return TreePainter(view, width, height)
     return TextPainter(view, width, height)
-
-
-def _known_widths(view: Table, old: Pane | None) -> Mapping[str, int]:
-    """Return the widths that the same columns had before in the same place."""
-    if old is None or not isinstance(old.painter, TablePainter):
-        return {}
-    same = [each.key for each in old.painter.view.columns] == [each.key for each in view.columns]
-    return old.painter.widths if same else {}

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from console.model.views import Align
 from console.present.formats import format_cell
 from console.present.layout import natural_width, place_columns
 from console.present.safe import clean
+from console.present.steady import Steady
 from console.ui.draw.painter import Look, Painter
 from console.ui.draw.runs import Runs, Segments, fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from console.model.views import Table, TableColumn
+    from console.model.views import Span, Table, TableColumn
     from console.present.layout import Placed
 
 GUTTER = 2
@@ -24,17 +27,28 @@ ARROWS = {True: "↓", False: "↑"}
 
 
 class TablePainter(Painter):
-    """A table; `known` are widths by column key that it had before, which it keeps so that nothing jumps."""
+    """A table; `known` are widths by column key that it had before, which it keeps so that nothing jumps.
+
+    `steady` keeps its numbers at rest.
+    """
 
     selectable = True
 
     def __init__(
-        self, view: Table, width: int, height: int, *, left: int = 0, known: Mapping[str, int] | None = None
+        self,
+        view: Table,
+        width: int,
+        height: int,
+        *,
+        left: int = 0,
+        steady: Steady | None = None,
+        known: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(view.title, width, height, header=1)
         self.view = view
         self._left = min(left, self.reach)
         self._columns: tuple[TableColumn, ...] = view.columns[:1] + view.columns[1 + self._left :]
+        self.steady = steady or Steady()
         self.widths = {each.key: max(natural_width(each), (known or {}).get(each.key, 0)) for each in view.columns}
         self._placed = place_columns(self._columns, width, indent=GUTTER, widest_gap=WIDEST_GAP, natural=self.widths)
 
@@ -102,7 +116,16 @@ class TablePainter(Painter):
         runs.add(pointer + (MARK if marked else " "), palette.style("mark" if marked else "key", over))
         for placed in self._placed:
             runs.to(placed.start)
-            span = format_cell(self._columns[placed.index], row)
+            span = self._cell(self._columns[placed.index], row)
             token = "mark" if marked and span.token == "text" else span.token
             runs.add(fit(span.text, placed.width, right=placed.right), palette.style(token, over))
         return runs.done()
+
+    def _cell(self, column: TableColumn, row: int) -> Span:
+        """Return one cell; its number rests where the column's format has a quantum."""
+        values = column.values
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+            return format_cell(column, row)
+        return format_cell(
+            column, row, self.steady.keep((self.id_at(row), column.key), float(values[row]), column.format)
+        )
