@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROW_LIMIT = 1000
 # Slurm is asked every 30 s, and every 120 s while it is busy: older than this a queue is no news.
 OLD_S = 180.0
-MISSING = "—"
+USUAL = "state"
 FIELDS = (
     "job_id", "name", "user", "state", "words", "gpus", "nodes", "tasks", "time_s", "limit_s", "wait_s", "gpu_hours",
     "reason", "site", "cluster",
@@ -52,7 +52,7 @@ def jobs_of(snapshot: Snapshot, place: Place) -> Rows:
     A filter over GPUs comes from another panel: it keeps the jobs that have one of those GPUs. TargetError is raised
     for a site that is not there.
     """
-    sort = place.sort if place.sort.removeprefix("-") in FIELDS else ""
+    sort = "" if sorted_by(place) == USUAL else place.sort
     parts = [f"({place.where})"] * bool(place.where.strip()) + [WRONG] * place.only_wrong
     where: str | Expression = " and ".join(parts)
     try:
@@ -63,6 +63,11 @@ def jobs_of(snapshot: Snapshot, place: Place) -> Rows:
             # The user's own text alone: its columns are those that the user sees.
             return select_jobs(snapshot, within=place.path, where=place.where, limit=ROW_LIMIT, fields=FIELDS)
         return select_jobs(snapshot, within=place.path, where=over_gpus, sort=sort, limit=ROW_LIMIT, fields=FIELDS)
+
+
+def sorted_by(place: Place) -> str:
+    """Return the column that orders the rows; by state, running jobs come first."""
+    return place.sort if place.sort.removeprefix("-") in FIELDS else USUAL
 
 
 def _over_gpus(snapshot: Snapshot, text: str) -> Expression | None:
@@ -99,7 +104,7 @@ def job_table(rows: Rows, snapshot: Snapshot, place: Place) -> Table:
         ids=rows.ids,
         title=_title(rows, snapshot, place),
         total=rows.total,
-        sort=place.sort if place.sort.removeprefix("-") in FIELDS else "",
+        sort=sorted_by(place),
         empty=_empty(snapshot, place),
         severities=None,
     )
