@@ -75,6 +75,10 @@ class MainScreen(Viewing):
         if action is not None:
             self._deeds.do(action)
 
+    def on_mouse_down(self) -> None:
+        """Take note that the user is there."""
+        self.touched()
+
     def do(self, action_id: str) -> None:
         """Do an action by its id."""
         self._deeds.do(self.keys[action_id])
@@ -198,7 +202,7 @@ class MainScreen(Viewing):
     def read_help(self) -> None:
         """Open the help."""
         lines = help_lines(self.keys, self.setup.panels)
-        self.app.push_screen(Reader("help: type to search", lines, self.palette, search=True))
+        self.app.push_screen(Reader("help", lines, self.palette, search=True))
 
     def read(self, title: str, lines: Sequence[Line]) -> None:
         """Show lines on a sheet."""

@@ -42,7 +42,8 @@ class Sheet(ModalScreen[str]):
     DEFAULT_CSS = """
     Sheet { align: center middle; background: transparent; }
     Sheet > Vertical { width: 100%; height: 100%; max-width: 110; max-height: 100%; border: round $edge; }
-    Sheet SearchInput { height: 1; border: none; padding: 0 1; background: transparent; }
+    Sheet SearchInput { height: 1; border: none; background: transparent; }
+    Sheet SearchInput.-textual-compact { padding: 0 1; }
     Sheet SearchInput:focus { border: none; background: transparent; background-tint: transparent; }
     Sheet ViewArea { height: 1fr; }
     """

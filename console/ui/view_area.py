@@ -106,26 +106,29 @@ class ViewArea(Widget, can_focus=True):
         self._palette = palette
         self._forget()
 
-    def show(self, view: View, *, hold: bool = False) -> None:
+    def show(self, view: View, *, hold: bool = False, afresh: bool = False) -> None:
         """Show another view, or why it cannot be drawn.
 
-        `hold` keeps the rows of the focused table in the order they have on the screen.
+        `hold` keeps the rows of the focused table in the order they have on the screen; `afresh` puts the cursor on the
+        first item of the part that the view wants to take the keys.
         """
-        self._lay_out(drawable(view), self._canvas, hold=hold)
+        self._lay_out(drawable(view), self._canvas, hold=hold, afresh=afresh)
 
     def reset(self) -> None:
         """Forget cursor, scroll and focus: what is shown next is another thing."""
         self._canvas = Canvas(self._canvas.view, 0, 0)
         self._focus = -1
 
-    def _lay_out(self, view: View, before: Canvas, *, hold: bool = False) -> None:
+    def _lay_out(self, view: View, before: Canvas, *, hold: bool = False, afresh: bool = False) -> None:
         shown = before.shape[self._focus] if 0 <= self._focus < len(before.shape) else None
         canvas = Canvas(view, self.size.width, self.size.height, before, hold=self._focus if hold else -1)
         self._canvas = canvas
         self._focus = canvas.shape.index(shown) if shown in canvas.shape else -1
         pane = self._pane
-        if pane is None or not pane.scrollable or (pane.selectable and not self.selected):
+        if afresh or pane is None or not pane.scrollable or (pane.selectable and not self.selected):
             self._focus = canvas.usual_focus()
+        if afresh and self._pane is not None:
+            self._pane.put(0)
         self._repaint()
         self._tell()
 
@@ -134,10 +137,10 @@ class ViewArea(Widget, can_focus=True):
             self._told = self.selected
             self.post_message(self.Selected(self._told))
 
-    def select(self, id: str) -> bool:
-        """Put the cursor on an id, in the focused part or in the first that has it; False if none has."""
+    def select(self, id: str, *, anywhere: bool = True) -> bool:
+        """Put the cursor on an id, in the focused part or (`anywhere`) in the first that has it; False if none has."""
         order = sorted(range(len(self._canvas.panes)), key=lambda i: i != self._focus)
-        for i in order:
+        for i in order if anywhere else order[:1]:
             pane = self._canvas.panes[i]
             found = pane.painter.index_of(id) if pane.selectable else -1
             if found >= 0:

@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from console.model.levels import Severity
 from console.model.place import Place, Size
+from console.present.steady import Steady
 from console.ui import objects
 from console.ui.breadcrumb import Crumbs, breadcrumb_line
 from console.ui.feed import Feed, SnapshotArrived, ViewLanded, Wish
@@ -63,6 +64,7 @@ class Viewing(Screen[None], inherit_bindings=False):
         self._behind = self._waiting = False
         self._addresses: frozenset[str] = frozenset()
         self._settled_at = 0.0
+        self._steady = Steady()
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -150,7 +152,7 @@ class Viewing(Screen[None], inherit_bindings=False):
         self.feed.want(wish)
 
     def touched(self) -> None:
-        """A key was pressed: for two seconds the rows keep their order."""
+        """A key or button was pressed: for two seconds the rows keep their order."""
         self._key_at = time.monotonic()
 
     @on(SnapshotArrived)
@@ -195,10 +197,11 @@ class Viewing(Screen[None], inherit_bindings=False):
         if moved:
             self.body.reset()
         held = not moved and before is not None and _same_order(before.place, wish.place)
-        self.body.show(view, hold=held and time.monotonic() - self._key_at < HOLD_S)
-        selected = self.trail.here.place.selected
-        if moved and selected:
-            self.body.select(selected)
+        untouched = self._key_at < 0
+        self.body.show(view, hold=held and time.monotonic() - self._key_at < HOLD_S, afresh=untouched)
+        here = self.trail.here
+        if moved and here.place.selected and not untouched:
+            self.body.select(here.place.selected, anywhere=not here.borrowed)
 
     def _paint_error(self, wish: Wish, error: BaseException | None) -> None:
         """Show what is wrong with a panel in its place; everything else lives on."""
@@ -250,6 +253,7 @@ class Viewing(Screen[None], inherit_bindings=False):
             settled_at=self._settled_at,
             link_bps=self.meters.link_bps if self.meters.shown else None,
             lag_s=self.meters.lag_s if self.meters.shown else None,
+            steady=self._steady,
         )
 
     def _timezone(self) -> str:

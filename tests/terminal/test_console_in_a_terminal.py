@@ -71,10 +71,10 @@ def test_keys_go_deeper_and_back_and_copy(environ):
         terminal.wait_for("copied muc1/h")
         assert "\x1b]52;c;" in terminal.raw
         terminal.send("?")
-        terminal.wait_for("help: type to search")
+        terminal.wait_for("type to search")
         terminal.wait_for("Esc back  ↑ ↓ move")
         terminal.send("\x1b")
-        terminal.wait_for(lambda text: "help:" not in text and "demo:4000 › muc1 › h" in text)
+        terminal.wait_for(lambda text: "type to search" not in text and "demo:4000 › muc1 › h" in text)
         terminal.send("q")
         assert terminal.wait_for_end() == 0
 

@@ -46,7 +46,6 @@ def open_console(choice: Choice, demo: Demo | None = None, link: Link | None = N
     from console.ui.run import run_app
 
     keep_pauses_short(fleet.session)
-    if os.environ.get("EARLY"): fleet.session.start()
     return run_app(app_setup(fleet, link))
 
 
