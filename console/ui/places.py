@@ -17,16 +17,14 @@ CHECKS = "checks"
 
 @dataclass(frozen=True)
 class Stop:
-    """One panel at one place; `borrowed` tells that the row under the cursor is that of another panel."""
+    """One panel at one place."""
 
     panel: str
     place: Place = field(default_factory=Place)
-    borrowed: bool = False
 
     def at(self, **changes: object) -> Stop:
         """Return the same panel with parts of the place changed."""
-        place = replace(self.place, **changes)  # type: ignore[arg-type]  # fields of Place
-        return replace(self, place=place, borrowed=self.borrowed and "selected" not in changes)
+        return replace(self, place=replace(self.place, **changes))  # type: ignore[arg-type]  # fields of Place
 
     def same_spot(self, other: Stop) -> bool:
         """Whether two stops differ in what is under the cursor and marked alone."""
@@ -49,9 +47,7 @@ class Trail:
         self._rows = {**self._rows, (self.here.panel, place.path): place.selected}
         if len(self._rows) > KEPT_STOPS:
             self._rows.pop(next(iter(self._rows)))
-        own = self._rows.get((panel, place.path))
-        there = replace(self.here, panel=panel)
-        return replace(there, borrowed=True) if own is None else there.at(selected=own)
+        return replace(self.here, panel=panel).at(selected=self._rows.get((panel, place.path), place.selected))
 
     def go(self, stop: Stop) -> None:
         """Move to a new stop; what was ahead is forgotten."""
@@ -101,12 +97,25 @@ def deeper(stop: Stop, row_id: str, panels: Sequence[str]) -> Stop:
         return deeper(stop.at(path=site), f"{bare}:{name}", panels)
     if not colon or "/" in kind:
         return replace(stop, panel=panel).at(path=row_id, selected="", where="", by="", only_wrong=False)
+    if kind == "job" and name:
+        return replace(stop, panel=panel).at(**_nodes_of_job(name), selected="", by="", only_wrong=False)
     if kind in ("incident", "check"):
         return replace(stop, panel=CHECKS if CHECKS in panels else stop.panel).at(selected=f"check:{name}")
     if kind == stop.place.by:
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-        return replace(stop, panel=panel).at(by="", where=f'{kind} == "{quoted}"', selected="")
+        return replace(stop, panel=panel).at(by="", where=f"{kind} == {_quoted(name)}", selected="")
     return stop
+
+
+def _nodes_of_job(name: str) -> dict[str, str]:
+    """Return the place of the nodes of `SITE/ID` (`SITE/ID@CLUSTER` where the site has several clusters)."""
+    site, _, id = name.partition("/")
+    # Only rows of nodes and GPUs have a node: the list begins there, not at the halls.
+    return {"path": site, "where": f'node != "" and job_id == {_quoted(id.partition("@")[0])}'}
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def up(stop: Stop, first_panel: str) -> Stop:

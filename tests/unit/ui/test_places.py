@@ -60,6 +60,8 @@ def test_the_trail_is_bounded():
         ("incident:hot", "checks", "", "x > 1", "check:hot"),
         ('cdu:c"4', "drilldown", "", 'cdu == "c\\"4"', ""),
         ("muc1/cdu:c4", "drilldown", "muc1", 'cdu == "c4"', ""),
+        ("job:muc1/7_2", "drilldown", "muc1", 'node != "" and job_id == "7_2"', ""),
+        ("job:muc1/7@train", "drilldown", "muc1", 'node != "" and job_id == "7"', ""),
         ("metric:temp_c", "fleet", "", "x > 1", ""),
     ],
 )
