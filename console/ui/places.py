@@ -17,14 +17,16 @@ CHECKS = "checks"
 
 @dataclass(frozen=True)
 class Stop:
-    """One panel at one place."""
+    """One panel at one place; `borrowed` tells that the row under the cursor is that of another panel."""
 
     panel: str
     place: Place = field(default_factory=Place)
+    borrowed: bool = False
 
     def at(self, **changes: object) -> Stop:
         """Return the same panel with parts of the place changed."""
-        return replace(self, place=replace(self.place, **changes))  # type: ignore[arg-type]  # fields of Place
+        place = replace(self.place, **changes)  # type: ignore[arg-type]  # fields of Place
+        return replace(self, place=place, borrowed=self.borrowed and "selected" not in changes)
 
     def same_spot(self, other: Stop) -> bool:
         """Whether two stops differ in what is under the cursor and marked alone."""
@@ -47,7 +49,9 @@ class Trail:
         self._rows = {**self._rows, (self.here.panel, place.path): place.selected}
         if len(self._rows) > KEPT_STOPS:
             self._rows.pop(next(iter(self._rows)))
-        return replace(self.here, panel=panel).at(selected=self._rows.get((panel, place.path), place.selected))
+        own = self._rows.get((panel, place.path))
+        there = replace(self.here, panel=panel)
+        return replace(there, borrowed=True) if own is None else there.at(selected=own)
 
     def go(self, stop: Stop) -> None:
         """Move to a new stop; what was ahead is forgotten."""
