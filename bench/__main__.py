@@ -23,6 +23,7 @@ CASES = {
     "keys": "keys while a million GPUs tick",
     "exposition_text": "a turn over 100 exporters",
     "slurm": "12,500 nodes and 10,000 jobs of Slurm",
+    "ssh": "200 nodes through one jump host",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
 }
 
