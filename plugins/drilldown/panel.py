@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 WIDE = 120
 MAP_LINES = 7
 TABLE_LINES = 6
-NODE_HEAD_LINES = 4
 PLOTS_LINES = 30
 
 
@@ -68,7 +67,8 @@ def _above(snapshot: Snapshot, place: Place, site: SiteFrame | None, level: Leve
     """Return what stands over the table: a node's identity, a blind site's age, the fleet's blind sites."""
     if site is not None and level is Level.NODE:
         found = site.topology.resolve(place.path)
-        return (Part(node_head(snapshot, site, found[1] if found else 0), fixed=NODE_HEAD_LINES),)
+        head = node_head(snapshot, site, found[1] if found else 0)
+        return (Part(head, fixed=len(head.lines) + 1),)
     blind = [each for each in snapshot.frame.sites if (each.stale or not each.data_at) and site in (None, each)]
     if not blind:
         return ()

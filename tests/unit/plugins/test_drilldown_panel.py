@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from console.model.place import Place, Size
+from console.model.scheduling import NodeReason, NodeReports, NodeState
 from console.model.views import HeatMap, Plot, Split, Table, Text
+from console.present.plain import render
 from tests.support import panels
 
 
@@ -82,3 +87,30 @@ def test_a_small_screen_keeps_the_table():
     view = panels.load_panel("drilldown").view(panels.normal(), Place(path="muc1"), Size(40, 6))
     assert isinstance(view, Table) or any(isinstance(each, Table) for each in panels.flat(view))
     assert not isinstance(view, Split) or view.parts[view.focus].view is not None
+
+
+def test_a_node_shows_what_each_scheduler_says_of_it():
+    site = panels.site_frame("muc1")
+    count = len(site.topology.nodes)
+    reports = NodeReports(
+        (NodeState("IDLE", ("DRAIN",)), NodeState("ALLOCATED")),
+        np.where(np.arange(count) == 0, 0, np.where(np.arange(count) == 1, 1, -1)).astype(np.int32),
+        np.full(count, 8, dtype=np.int16),
+        np.where(np.arange(count) == 1, 8, 0).astype(np.int16),
+        {0: NodeReason("XID 79\x1b[31m on gpu 3", panels.NOW - 600, "root")},
+        panels.NOW - 20,
+        "slurm",
+    )
+    snapshot = panels.snapshot([dataclasses.replace(site, reports={"slurm": reports})])
+
+    def told(node):
+        view = panels.load_panel("drilldown").view(snapshot, Place(path=f"muc1/h1/r001/{node}"), Size(160, 50))
+        return "\n".join(render(view, 160))
+
+    first = told("n0001")
+    assert "slurm IDLE+DRAIN   0 of 8 GPUs allocated   XID 79" in first
+    assert "(root, 10m ago)" in first
+    assert "told 20 s ago" in first
+    assert "\x1b" not in first
+    assert "slurm ALLOCATED   8 of 8 GPUs allocated" in told("n0002")
+    assert "slurm" not in told("n0003")
