@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="under three minutes: fewer runs, smaller fleets")
     parser.add_argument("--only", choices=sorted(CASES), action="append")
     parser.add_argument("--no-write", action="store_true", help="print only")
+    parser.add_argument("--update", action="store_true", help="put the figures of --only into the last report")
     given = parser.parse_args()
     # As installed programs run: with their bytecode kept, whatever this shell says.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -54,8 +55,11 @@ def main() -> int:
     print(report.text(figures))
     for failure in failures:
         print(f"could not be run: {failure}")
-    if not given.no_write and not given.only:
-        report.write("quick" if given.quick else "results", figures, machine(), failures)
+    name = "quick" if given.quick else "results"
+    if given.update:
+        report.update(name, figures, machine())
+    elif not given.no_write and not given.only:
+        report.write(name, figures, machine(), failures)
     return 1 if failures else 0
 
 

@@ -111,4 +111,6 @@ def machine() -> dict[str, Any]:
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "load average": round(os.getloadavg()[0], 1),
+        "scheduled as": "real time, before other work" if os.sched_getscheduler(0) else "usual",
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +53,18 @@ def text(figures: Sequence[Figure]) -> str:
     table = [HEAD[:6], *(row(figure)[:6] for figure in figures)]
     widths = [max(len(line[i]) for line in table) for i in range(6)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
+
+
+def update(name: str, figures: Sequence[Figure], machine: Mapping[str, Any]) -> None:
+    """Put figures of a run of its own into the last report, in the place of those of the same name; each says so."""
+    from bench.measure import Figure
+
+    document = json.loads((FOLDER / f"{name}.json").read_text())
+    fields = [field.name for field in dataclass_fields(Figure)]
+    kept = {row["name"]: Figure(**{field: row[field] for field in fields}) for row in document["figures"]}
+    told = f"run apart: scheduled as {machine['scheduled as']}, load average {machine['load average']}"
+    fresh = {each.name: replace(each, note=f"{each.note}; {told}".lstrip("; ")) for each in figures}
+    write(name, list({**kept, **fresh}.values()), document["machine"], document["not_run"])
 
 
 def write(name: str, figures: Sequence[Figure], machine: Mapping[str, Any], failures: Sequence[str]) -> None:

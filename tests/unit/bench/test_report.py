@@ -40,3 +40,13 @@ def test_a_report_is_written_twice(tmp_path, monkeypatch):
 def test_quantiles_never_leave_the_values():
     assert quantile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert quantile([1.0], 0.999) == 1.0
+
+
+def test_figures_of_a_run_apart_take_the_place_of_old_ones_and_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "FOLDER", tmp_path)
+    report.write("results", [Figure("keys", 9.0, "ms", must=5), Figure("start", 1.0, "s")], {"cores": 2}, [])
+    report.update("results", [Figure("keys", 2.5, "ms", must=5)], {"scheduled as": "usual", "load average": 0.5})
+    keys, start = json.loads((tmp_path / "results.json").read_text())["figures"]
+    assert (keys["value"], keys["reached"]) == (2.5, True)
+    assert "run apart" in keys["note"]
+    assert start == Figure("start", 1.0, "s").as_json()
