@@ -11,29 +11,69 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from console.config.places import state_dir
+from console.link.ssh.alike import host_patterns, renamed, signature
 from console.link.ssh.hops import Hop, read_hop
 from console.link.ssh.route import Route, read_route
 from console.model.errors import SourceError, TimedOut
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from console.config.values import SshConfig
+    from console.link.ssh.alike import Patterns
 
 RESOLVE_LIMIT_S = 10.0
 AT_ONCE = 4
+KNOWN_FOR_S = 60.0
 TEXT_LIMIT = 300
 _UNSAFE = re.compile(r"[\x00-\x1f\"\\]")
 
 
-class OpenSsh:
-    """One site's way to its nodes; `resolve` runs `ssh -G`, at most four at once."""
+@dataclass(eq=False)
+class _Group:
+    """Hosts that read the same settings: one that was asked for, and whether a second one bore that out."""
 
-    def __init__(self, site: str, source: str, config: SshConfig) -> None:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    host: str = ""
+    text: str = ""
+    sure: bool = False
+    broken: bool = False
+
+    def told_of(self, host: str) -> str | None:
+        """Return what ssh would say of a host, None where it is not known."""
+        if host == self.host:
+            return self.text
+        return renamed(self.text, self.host, host) if self.host and not self.broken else None
+
+    def learn(self, host: str, asked: str, told: str | None) -> None:
+        """Take what ssh did say, beside what was told of it before (None: nothing)."""
+        if not self.host:
+            self.host, self.text = host, asked
+        elif told is not None and host != self.host:
+            same = told.splitlines() == asked.splitlines()
+            self.sure, self.broken = same, not same
+
+
+class OpenSsh:
+    """One site's way to its nodes; `resolve` runs `ssh -G`, at most four at once, and once for hosts that are alike.
+
+    What is known of hosts that are alike is asked for anew every minute: a configuration may change.
+    """
+
+    def __init__(
+        self, site: str, source: str, config: SshConfig, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._monotonic = monotonic
+        self._patterns: Patterns | None = None
+        self._groups: dict[tuple[bool, ...], _Group] = {}
+        self._known_until = 0.0
         self._who = (site, source)
         self._config = config
         self._gate = asyncio.Semaphore(AT_ONCE)
@@ -41,6 +81,34 @@ class OpenSsh:
 
     async def resolve(self, hop: Hop) -> Route:
         """Return how a host is reached; raises SourceError, with file and line of what OpenSSH cannot read."""
+        group = self._group(hop)
+        if group is None or group.broken:
+            return self._route(hop, await self._ask(hop))
+        async with group.lock:
+            text = group.told_of(hop.host)
+            if not group.sure or text is None:
+                asked = await self._ask(hop)
+                group.learn(hop.host, asked, text)
+                text = asked
+        return self._route(hop, text)
+
+    def _group(self, hop: Hop) -> _Group | None:
+        """Return the hosts that read the same settings as this one; None where it must be asked for by itself."""
+        now = self._monotonic()
+        if now >= self._known_until:
+            self._known_until = now + KNOWN_FOR_S
+            self._patterns, self._groups = host_patterns(self.config_file()), {}
+        if self._patterns is None or hop.user or hop.port:
+            return None
+        return self._groups.setdefault(signature(self._patterns, hop.host), _Group())
+
+    def _route(self, hop: Hop, text: str) -> Route:
+        try:
+            return read_route(hop, text)
+        except ValueError as error:
+            raise SourceError(*self._who, f"ssh configuration of {hop.host}: {error}", "see `ssh -G`") from None
+
+    async def _ask(self, hop: Hop) -> str:
         async with self._gate:
             process = await asyncio.create_subprocess_exec(
                 *self.command(hop, "-G"),
@@ -61,10 +129,7 @@ class OpenSsh:
                     await process.wait()
         if process.returncode:
             raise self._unreadable(err.decode(errors="replace"))
-        try:
-            return read_route(hop, out.decode(errors="replace"))
-        except ValueError as error:
-            raise SourceError(*self._who, f"ssh configuration of {hop.host}: {error}", "see `ssh -G`") from None
+        return out.decode(errors="replace")
 
     def command(self, hop: Hop, *options: str) -> list[str]:
         """Return the command line of the system's ssh for a host; raises SourceError."""

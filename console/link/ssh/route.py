@@ -60,7 +60,7 @@ def read_route(hop: Hop, text: str) -> Route:
     host, port = one.get("hostname", hop.host), int(one.get("port", "22"))
     user = one.get("user", getpass.getuser())
     tokens = {
-        "%": "%", "h": host, "p": str(port), "r": user, "n": hop.host, "d": _home(), "u": getpass.getuser(),
+        "%": "%", "h": host, "p": str(port), "r": user, "n": hop.host, "d": home_folder(), "u": getpass.getuser(),
         "k": one.get("hostkeyalias", hop.host), "L": os.uname().nodename.partition(".")[0], "l": os.uname().nodename,
         "i": str(os.getuid()), "j": one.get("proxyjump", ""),
     }  # fmt: skip
@@ -119,10 +119,10 @@ def _expanded(text: str, tokens: Mapping[str, str]) -> str:
 
 
 def _from_home(path: str) -> str:
-    return f"{_home()}{path[1:]}" if path.startswith("~/") else os.path.expanduser(path)
+    return f"{home_folder()}{path[1:]}" if path.startswith("~/") else os.path.expanduser(path)
 
 
-def _home() -> str:
+def home_folder() -> str:
     """Return the home folder as OpenSSH sees it: the user database's, not $HOME."""
     return pwd.getpwuid(os.getuid()).pw_dir
 

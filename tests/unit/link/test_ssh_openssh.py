@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.config.values import SshConfig
+from console.link.ssh.alike import host_patterns, signature
 from console.link.ssh.hops import Hop, read_hop, read_hops
 from console.link.ssh.openssh import OpenSsh, config_text
 from console.link.ssh.route import read_route
@@ -124,3 +125,80 @@ async def test_without_openssh_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(SourceError, match="muc1/ssh: OpenSSH's client is not installed here"):
         await OpenSsh("muc1", "ssh", SshConfig()).resolve(Hop("n1"))
+
+
+class Counted(OpenSsh):
+    """Counts how often ssh is asked."""
+
+    asked = 0
+
+    async def _ask(self, hop: Hop) -> str:
+        self.asked += 1
+        return await super()._ask(hop)
+
+
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, **more: object) -> Counted:
+    require("ssh", "openssh-client")
+    monkeypatch.setenv("GIGADECK_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "config").write_text(text)
+    return Counted("muc1", "ssh", SshConfig(jump=("jump",), config=str(tmp_path / "config")), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.server
+async def test_hosts_that_are_alike_are_asked_for_twice_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Host n*\n  Hostname %h.muc1.example\n  IdentityFile ~/.ssh/%n\nHost g*\n  Port 2\nHost n0007\n  User ops\n"
+    ssh = counted(tmp_path, monkeypatch, text)
+    routes = {name: await ssh.resolve(Hop(name)) for name in (f"n{i:04d}" for i in range(20))}
+    alone = OpenSsh("muc1", "ssh", SshConfig(jump=("jump",), config=str(tmp_path / "config")))
+    for name in ("n0000", "n0007", "n0013", "n0019"):
+        monkeypatch.setattr(alone, "_group", lambda hop: None)
+        assert await alone.resolve(Hop(name)) == routes[name]
+    assert ssh.asked == 3
+    assert (routes["n0013"].host, routes["n0007"].user) == ("n0013.muc1.example", "ops")
+    assert (await ssh.resolve(Hop("g1"))).port == 2
+    assert (await ssh.resolve(Hop("jump"))).jump == ()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    "text", ["Match exec true\n  User ops\n", "Match host n*\n  User ops\n", "CanonicalizeHostname yes\n"]
+)
+async def test_hosts_are_asked_for_one_by_one_where_more_than_names_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    ssh = counted(tmp_path, monkeypatch, text)
+    for name in ("n1", "n2", "n3", "n4"):
+        await ssh.resolve(Hop(name))
+    assert ssh.asked == 4
+
+
+@pytest.mark.server
+async def test_a_conclusion_that_ssh_does_not_bear_out_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = counted(tmp_path, monkeypatch, "Host n*\n  Hostname n1.example\n")  # looks as if it held the name
+    hosts = [(await ssh.resolve(Hop(f"n{i}"))).host for i in (1, 2, 3, 4)]
+    assert hosts == ["n1.example"] * 4
+    assert ssh.asked == 4
+
+
+@pytest.mark.server
+async def test_a_configuration_that_changes_is_noticed_within_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    ssh = counted(tmp_path, monkeypatch, "User one\n", monotonic=lambda: now[0])
+    assert [(await ssh.resolve(Hop(f"n{i}"))).user for i in range(3)] == ["one"] * 3
+    (tmp_path / "config").write_text("User two\n")
+    now[0] += 61
+    assert (await ssh.resolve(Hop("n2"))).user == "two"
+
+
+def test_patterns_of_included_files_count(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text('Host=a* !ab "c d" # x\n')
+    (tmp_path / "config").write_text(f"Include {tmp_path}/*.conf\nhost n?\nMatch final all\n")
+    patterns = host_patterns(tmp_path / "config")
+    assert patterns == (("a*", "!ab", "c d"), ("n?",))
+    assert [signature(patterns, name) for name in ("ax", "ab", "n1", "n12")] == [
+        (True, False), (False, False), (False, True), (False, False),
+    ]  # fmt: skip
