@@ -88,12 +88,13 @@ def _source(site: SshSite) -> SshSource:
 
 def _name_nodes(site: SshSite, ports: dict[str, int]) -> None:
     """Give every node its server: by `Host` in the configuration, before what is there for all."""
-    text = ""
+    names: dict[int, list[str]] = {}
     for number in range(NODES):
         server = f"t{number % SERVERS}"
         name = "hang" if number % 20 == 7 else "slow" if number % 10 == 3 else "bad" if number == 50 else server
-        port = ports.get(name) or site.ports[name]
-        text += f"Host n{number:03d}\n  HostName 127.0.0.1\n  Port {port}\n"
+        names.setdefault(ports.get(name) or site.ports[name], []).append(f"n{number:03d}")
+    blocks = (f"Host {' '.join(nodes)}\n  HostName 127.0.0.1\n  Port {port}\n" for port, nodes in names.items())
+    text = "".join(blocks)
     site.config.write_text(text + site.config.read_text())
     key = " ".join((site.folder / "t0_host.pub").read_text().split()[:2])
     with site.known_hosts.open("a") as file:
