@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +65,7 @@ class Site:
         for part in reading.decode():
             self.merger.apply(part, source="slurm", stale_after_s=90.0, received_at=reading.received_at)
         self.notes = reading.notes
+        assert reading.warnings == ()
         return self.merger.frame(reading.received_at)
 
 
@@ -145,6 +147,19 @@ async def test_a_job_ends_and_another_begins_between_two_reads(cluster: Slurm, t
     frame = await site.frame()
     assert jobs_of(frame)[later].state is JobState.RUNNING
     assert len(holding(frame, later)) == 1
+    await site.source.aclose()
+
+
+async def test_a_node_that_is_drained_between_two_reads_is_seen(cluster: Slurm, token: Path) -> None:
+    site, node = Site(cluster, token), cluster.nodes[1]
+    assert not (await site.frame()).reports["slurm"].having("DRAIN").any()
+    # Only changes of a later second are news to slurmctld, and no partition changes here.
+    cluster.wait("a later second", lambda: time.time() % 1 < 0.2)
+    for number in range(2):
+        cluster.run("scontrol", "update", f"NodeName={node}", "State=DRAIN", f"Reason=fan {number}")
+        frame = await site.frame()
+        assert frame.reports["slurm"].having("DRAIN").tolist() == [False, True, False]
+        assert frame.reports["slurm"].reasons[1].text == f"fan {number}"
     await site.source.aclose()
 
 

@@ -98,7 +98,7 @@ def _costs(told: Statistics, user: str) -> dict[str, str]:
     mine = next((each for each in told.rpcs_by_user if user and each.user == user), None)
     if mine is not None:
         span_s = when(told.req_time) - when(told.req_time_start)
-        share = f", {number(mine.total_time) / 1e4 / span_s:.2g} % of its time" if span_s > 0 else ""
+        share = f", {number(mine.total_time) / 1e6 / span_s:.2%} of its time" if span_s > 0 else ""
         costs[f"user {user}"] = f"{count(mine.count):,} requests, {number(mine.total_time) / 1e6:.1f} s{share}"
     return costs
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from console.model.errors import BadPayload, NotOffered, RateLimited, ServerFailed, SourceError, Unreachable
+from console.model.errors import (
+    BadPayload,
+    NotOffered,
+    RateLimited,
+    ServerFailed,
+    SourceError,
+    Unauthorized,
+    Unreachable,
+)
 from console.model.reading import Reading
 from console.sources.slurm.api import Api, link_of
 from console.sources.slurm.bodies import Who, short
@@ -120,7 +128,7 @@ class SlurmSource:
         faults: list[SourceError] = []
         for what in LISTS:
             try:
-                haul.bodies[what] = await self._api.ask(what, self._lists.changes_only(what, self._wall()))
+                haul.bodies[what] = await self._ask_list(what)
             except SourceError as error:
                 faults.append(error)
                 if isinstance(error, RateLimited):
@@ -128,6 +136,19 @@ class SlurmSource:
         if faults and not haul.bodies:
             raise faults[0]
         haul.warnings += map(str, faults)
+
+    async def _ask_list(self, what: str) -> Body:
+        """Return a list, or that it has not changed.
+
+        22.05 fails to tell of nodes that changed while no partition did: then the list is asked for in full.
+        """
+        only_changes = self._lists.changes_only(what, self._wall())
+        try:
+            return await self._api.ask(what, only_changes)
+        except (ServerFailed, Unauthorized):
+            if not only_changes:
+                raise
+            return await self._api.ask(what)
 
     def _skew_s(self, haul: _Haul) -> float | None:
         if haul.diag is None or not haul.diag.at:

@@ -179,6 +179,23 @@ async def test_a_quiet_cluster_is_asked_for_changes_only_and_keeps_what_it_said(
     assert len(parts[1].jobs) == 1  # type: ignore[union-attr]
 
 
+async def test_a_list_that_cannot_tell_its_changes_is_asked_for_in_full() -> None:
+    of, clock = slurm(offers=("v0.0.38",)), Clock()
+    source = opened(of, clock)
+    await read(source)
+    respond, failing = of.respond, (500, "application/json", '{"errors": [{"error": "Unspecified error"}]}')
+
+    def without_partitions(target: str, headers: Any) -> tuple[int, str, str]:
+        return failing if "nodes?update_time" in target else respond(target, headers)
+
+    of.respond = without_partitions  # type: ignore[method-assign]
+    of.nodes = of.nodes[:2]
+    clock.now = of.now = of.changed_at = T0 + 30
+    reading, parts = await read(source)
+    assert len(parts[0].keys) == 2  # type: ignore[union-attr]
+    assert reading.warnings == ()
+
+
 async def test_a_full_list_is_asked_for_now_and_then_all_the_same() -> None:
     of, clock = slurm(changed_at=T0 - 100), Clock()
     source = opened(of, clock)
@@ -225,7 +242,7 @@ async def test_a_busy_slurmctld_is_asked_less_often() -> None:
 async def test_what_lists_cost_slurmctld_is_told() -> None:
     reading, _ = await read(opened(slurm(), options={"user": "root"}))
     assert reading.notes["lists cost"] == "REQUEST_JOB_INFO: 10 x 0.65 ms"
-    assert reading.notes["user root"] == "12 requests, 3.6 s, 0.1 % of its time"
+    assert reading.notes["user root"] == "12 requests, 3.6 s, 0.10% of its time"
     assert reading.notes["server"] == "Slurm 24.05.3"
     assert reading.notes["cluster"] == "muc"
 
