@@ -168,9 +168,9 @@ async def test_what_ran_on_the_nodes_is_gone_when_the_link_is(site: SshSite) -> 
 
 
 async def test_faults_of_single_nodes_are_told_apart(site: SshSite) -> None:
-    fake_smi(site, {"n2": "absent", "n4": "old", "n5": "lost", "n6": "fault", "n7": "once"})
+    fake_smi(site, {"n2": "absent", "n3": "flood", "n4": "old", "n5": "lost", "n6": "fault", "n7": "once"})
     async with console(site) as lab:
-        await lab.until(lambda each: "silent" in each.said and each.streaming(4))
+        await lab.until(lambda each: "silent" in each.said and "no row of it" in each.said and each.streaming(3))
         assert "n2: no driver answers; is the NVIDIA driver loaded?" in lab.said
         assert "GPU is lost" in lab.said
         assert "n7: nvidia-smi runs and is silent" in lab.said
@@ -262,9 +262,7 @@ async def test_a_user_without_a_shell_is_told(site: SshSite) -> None:
 
 
 async def test_kernel_logs_become_events(site: SshSite) -> None:
-    said = (
-        "$(date +%s).123456 n1 kernel: NVRM: Xid (PCI:0000:02:00): 79, pid=7, name=train, off"
-    )
+    said = "$(date +%s).123456 n1 kernel: NVRM: Xid (PCI:0000:02:00): 79, pid=7, name=train, off"
     follow = f'*-f*) sleep 1; echo "{said}"; exec sleep 1000;;'
     site.program("journalctl", f'#!/bin/sh\ncase "$*" in {follow} esac\necho x\n')
     async with console(site, nodes="n1") as lab:

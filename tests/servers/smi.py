@@ -34,6 +34,7 @@ done
 case $mode in
   absent) echo "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."; exit 9;;
   silent) exec sleep 1000;;
+  flood) exec yes 'what a day';;
   old) case $fields in *clocks_event_reasons.active*)
       echo 'Field "clocks_event_reasons.active" is not a valid field to query.'; exit 2;; esac;;
   lost) if [ -z "$only" ]; then
@@ -66,7 +67,7 @@ done
 
 
 def fake_smi(site: SshSite, modes: dict[str, str] | None = None) -> None:
-    """Give the nodes a fake nvidia-smi. Modes: silent, once, absent, old, lost, fault; none is a healthy node."""
+    """A fake nvidia-smi for all nodes. Modes: silent, flood, once, absent, old, lost, fault; none is a healthy node."""
     for folder in ("modes", "pids"):
         (site.folder / folder).mkdir(exist_ok=True)
     for node, mode in (modes or {}).items():

@@ -75,6 +75,7 @@ class NodeStream:
         self._batch: list[tuple[float, tuple[str, ...], str]] = []
         self._last_index = -1
         self._batches = 0
+        self._since_rows = 0
         self._xml: list[str] | None = None
         self._xml_bytes = 0
 
@@ -88,6 +89,9 @@ class NodeStream:
         before = self._batches
         for line in self._out.feed(data):
             self._line(line, at)
+        self._since_rows = 0 if self._batches != before else self._since_rows + len(data)
+        if self.started_at and self._since_rows > (MOST_XML_BYTES if self._xml is not None else MOST_NOISE_BYTES):
+            raise FloodError("it sends and sends, and no row of it can be read")
         return self._batches != before
 
     @property

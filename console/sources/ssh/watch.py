@@ -59,6 +59,7 @@ class NodeWatch:
         self._failures = 0
         self._ended: asyncio.Event | None = None
         self._quiet: asyncio.TimerHandle | None = None
+        self._flood: SourceError | None = None
 
     @property
     def spoke(self) -> bool:
@@ -96,8 +97,9 @@ class NodeWatch:
             await self._session(connection)
             if connection.is_closed():
                 raise Unreachable(*self._who, f"the connection to {self.node} was lost")
-            if not self._learned():
-                self._fail(self._why())
+            if self._flood is not None or not self._learned():
+                self._fail(self._flood or self._why())
+                self._flood = None
                 await self._rest()
         # A fresh login now and then: what was wrong may be the session's own.
 
@@ -131,7 +133,8 @@ class NodeWatch:
         try:
             told = stream.feed_kernel(data, now) if kernel else stream.feed(data, now)
         except FloodError as error:
-            self._fail(TooLarge(*self._who, f"{self.node}: {error}"))
+            text = f"{self.node}: {error}"
+            self._flood = TooLarge(*self._who, text, "log in to the node and run nvidia-smi by hand")
             if self._ended is not None:
                 self._ended.set()
             return

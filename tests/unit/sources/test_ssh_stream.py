@@ -96,6 +96,16 @@ def test_a_flood_before_the_first_word_ends_it() -> None:
         stream.feed(b"y\n", 1.0)
 
 
+def test_a_flood_after_it_ends_it_too() -> None:
+    stream = NodeStream()
+    stream.feed(START, 1.0)
+    for second in range(3):  # a healthy node may send as much in time
+        stream.feed(b"0, GPU-1, 500.25\n" * 20_000, float(second))
+    stream.feed(b"y\n" * (MOST_NOISE_BYTES // 2 - 1000), 4.0)
+    with pytest.raises(FloodError, match="no row of it can be read"):
+        stream.feed(b"y\n" * 2000, 4.0)
+
+
 def test_rows_that_nobody_takes_are_bounded() -> None:
     stream = NodeStream()
     stream.feed(START, 1.0)
