@@ -35,6 +35,7 @@ RETRY_S = 60.0
 REFUSED = ("authentication", "invalid user", "token")
 # What slurmrestd says of a refused token, and also where slurmctld is down.
 UNSAID = "unspecified error"
+CHANGES = "update_time"
 LIMITED = ("rate limit", "backoff", "try again")
 SILENT = ("unable to contact", "connection failure", "connect failure", "communication")
 HOLDS = "does `auth.jwt` give a token that still holds (scontrol token), of `user`? slurmctld's log says more"
@@ -118,7 +119,8 @@ class Api:
             return await self._once(path, params)
         except ServerFailed as error:
             # slurmrestd answers 500 where slurmctld refuses the token: there may be another by now.
-            refused = any(word in error.message.lower() for word in (*REFUSED, UNSAID))
+            # A question for changes may fail for another reason, and is followed by one for everything.
+            refused = any(word in error.message.lower() for word in (*REFUSED, UNSAID)) and CHANGES not in params
             if not refused or not await self._link.renew():
                 raise self.explained(error) from None
         try:

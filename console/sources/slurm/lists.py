@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from console.model.reading import EventsPart, JobsPart, NodeReportsPart
+from console.sources.slurm.api import CHANGES
 from console.sources.slurm.bodies import JOBS, NODES, Release, texts
 from console.sources.slurm.jobs import JobBook
 from console.sources.slurm.nodes import NodeBook, gpus_of
@@ -55,7 +56,7 @@ class Lists:
         kept = self._kept.get(what)
         if kept is None or not kept.since or not 0 <= now - kept.full_at <= FULL_EVERY_S:
             return {}
-        return {"update_time": str(math.floor(kept.since))}
+        return {CHANGES: str(math.floor(kept.since))}
 
     def decode(self, what: str, body: Body, server_at: float, notes: dict[str, str]) -> Iterator[Part]:
         """Yield what an answer says, and an empty part between slices; raises SourceError.

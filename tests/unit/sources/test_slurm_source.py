@@ -179,9 +179,10 @@ async def test_a_quiet_cluster_is_asked_for_changes_only_and_keeps_what_it_said(
     assert len(parts[1].jobs) == 1  # type: ignore[union-attr]
 
 
-async def test_a_list_that_cannot_tell_its_changes_is_asked_for_in_full() -> None:
-    of, clock = slurm(offers=("v0.0.38",)), Clock()
-    source = opened(of, clock)
+async def test_a_list_that_cannot_tell_its_changes_is_asked_for_in_full(tmp_path: Path) -> None:
+    of, clock, runs = slurm(offers=("v0.0.38",)), Clock(), tmp_path / "runs"
+    command = ("sh", "-c", f"echo run >>{runs}; echo token")
+    source = opened(of, clock, auth=Auth(jwt=Secret(command=command)), base_dir=str(tmp_path))
     await read(source)
     respond, failing = of.respond, (500, "application/json", '{"errors": [{"error": "Unspecified error"}]}')
 
@@ -194,6 +195,7 @@ async def test_a_list_that_cannot_tell_its_changes_is_asked_for_in_full() -> Non
     reading, parts = await read(source)
     assert len(parts[0].keys) == 2  # type: ignore[union-attr]
     assert reading.warnings == ()
+    assert runs.read_text() == "run\n"  # the token is not to blame
 
 
 async def test_a_full_list_is_asked_for_now_and_then_all_the_same() -> None:
