@@ -7,6 +7,7 @@ cannot read. A configuration of ours puts the site's own settings before the use
 from __future__ import annotations
 
 import asyncio
+import glob
 import hashlib
 import os
 import re
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 RESOLVE_LIMIT_S = 10.0
 AT_ONCE = 4
 KNOWN_FOR_S = 60.0
+OLD_S = 30 * 86_400.0
 TEXT_LIMIT = 300
 _UNSAFE = re.compile(r"[\x00-\x1f\"\\]")
 
@@ -185,7 +187,16 @@ def write_config(site: str, text: str) -> Path:
         passing.write_text(text)
         passing.chmod(0o600)
         passing.replace(path)
+        _drop_old(folder, site, path)
     return path
+
+
+def _drop_old(folder: Path, site: str, kept: Path) -> None:
+    """Delete what was written for a site long ago; a console that still runs on it writes it again."""
+    for each in folder.glob(f"{glob.escape(site)}-{'?' * 12}.conf"):
+        with suppress(OSError):
+            if each != kept and time.time() - each.stat().st_mtime > OLD_S:
+                each.unlink()
 
 
 def _word(text: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from console.config.values import SshConfig
 from console.link.ssh.alike import host_patterns, signature
 from console.link.ssh.hops import Hop, read_hop, read_hops
-from console.link.ssh.openssh import OpenSsh, config_text
+from console.link.ssh.openssh import OpenSsh, config_text, write_config
 from console.link.ssh.route import read_route
 from console.model.errors import SourceError
 from tests.support.servers import require
@@ -202,3 +202,13 @@ def test_patterns_of_included_files_count(tmp_path: Path) -> None:
     assert [signature(patterns, name) for name in ("ax", "ab", "n1", "n12")] == [
         (True, False), (False, False), (False, True), (False, False),
     ]  # fmt: skip
+
+
+def test_configurations_of_long_ago_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIGADECK_STATE_DIR", str(tmp_path))
+    first = write_config("muc1", "User one\n")
+    other = write_config("muc1-b", "User one\n")
+    for each in (first, other):
+        os.utime(each, (0, 0))
+    second = write_config("muc1", "User two\n")
+    assert sorted(tmp_path.glob("ssh/*")) == sorted([other, second])
