@@ -21,7 +21,7 @@ Loose = float | str | None
 
 _floats = msgspec.json.Decoder(list[float], strict=False)
 _loose = msgspec.json.Decoder(list[Loose])
-_pairs = msgspec.json.Decoder(list[tuple[float, float]], strict=False)
+_pairs = msgspec.json.Decoder(list[tuple[float, msgspec.Raw]])
 _stamps = msgspec.json.Decoder(list[float])
 
 

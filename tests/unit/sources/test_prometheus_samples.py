@@ -47,7 +47,7 @@ def test_the_last_pair_is_taken_with_infinity_as_prometheus_writes_it() -> None:
 
 
 def test_gaps_are_those_between_samples_and_none_is_backwards() -> None:
-    assert gaps_of_pairs(raw([[10, "1"], [15, "1"], [14, "1"], [30, "1"]])) == [5, 16]
+    assert gaps_of_pairs(raw([[10, "+Inf"], [15, "1"], [14, "1"], [30, "1"]])) == [5, 16]
     assert gaps_of_line(raw([1000, 16000])) == [15]
     assert is_empty(raw([]))
     assert not is_empty(raw([0]))
