@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from console.core.kernel_log import gpu_link, read_line
+from console.core.kernel_log import RECOVERY, gpu_link, read_line
 from console.model.events import Event
 from console.model.xid import xid_of
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # 13 gives about six lines a fault, 119 comes again every 6 s: what repeats within a minute is one event.
 WINDOW_S = 60.0
 MOST_GROUPS = 512
+# The last XID of a GPU is told for so long, as exporters tell it until the driver is loaded anew.
+LAST_XID_S = 86_400.0
 TEXT_LIMIT = 240
 
 
@@ -24,7 +26,7 @@ class FaultLog:
     """The kernel log of one node; `slots` maps PCI keys to GPU indices and may be told or learned later.
 
     The first line of a fault is an event at once; the same fault (GPU, code, link, recovery action) is silent for a
-    minute after its last event, and the next event says how often it came meanwhile. At most 512 groups are kept.
+    minute after its last event, and the next event says how often it came meanwhile. At most 512 of anything are kept.
     """
 
     def __init__(self, site: str, node: str, source: str) -> None:
@@ -32,12 +34,19 @@ class FaultLog:
         self._groups: OrderedDict[tuple[object, ...], tuple[float, int]] = OrderedDict()
         self.slots: Mapping[str, int] = {}
         self.uuids: dict[str, str] = {}
+        self._last: dict[str, tuple[int, float]] = {}
+
+    def last_xid(self, pci: str, now: float) -> int:
+        """Return the last XID of a GPU (PCI key) within a day, 0 if there was none; 154 only tells of another one."""
+        code, at = self._last.get(pci, (0, 0.0))
+        return code if now - at < LAST_XID_S else 0
 
     def feed(self, line: str, received_at: float, *, boot_at: float = 0.0, local_offset_s: float = 0.0) -> Event | None:
         """Return the event that a line makes, None for most lines; a line without a time has `received_at`."""
         joined = gpu_link(line)
         if joined is not None:
-            self.uuids[joined[0]] = joined[1]
+            if len(self.uuids) < MOST_GROUPS:
+                self.uuids[joined[0]] = joined[1]
             return None
         fault = read_line(line, boot_at=boot_at, now=received_at, local_offset_s=local_offset_s)
         return None if fault is None else self.take(fault, received_at)
@@ -46,6 +55,8 @@ class FaultLog:
         """Return the event of a fault, None if it belongs to one that was told."""
         # A clock that runs ahead must not put an event into the future.
         at = min(fault.at, received_at) if fault.at else received_at
+        if fault.kind == "xid" and fault.code != RECOVERY and len(self._last) < MOST_GROUPS:
+            self._last[fault.pci] = (fault.code, at)
         key = (fault.kind, fault.pci, fault.code, fault.recovery, fault.switch)
         told_at, silent = self._groups.get(key, (0.0, 0))
         if told_at and 0 <= at - told_at < WINDOW_S:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.core.fault_log import FaultLog
@@ -51,7 +52,7 @@ class Decoder:
     def _node(self, watch: NodeWatch, now: float, events: list[Event]) -> None:
         node, stream = watch.node, watch.stream
         for at, gpu in self._newest(watch):
-            self._table.put(node, gpu, at)
+            self._table.put(node, self._with_xid(watch, gpu, now), at)
             self._tell(events, at, node, gpu)
         for pci in tuple(stream.lost):
             self._table.lose(node, pci, now)
@@ -65,6 +66,13 @@ class Decoder:
             self._once(events, (node, "", "silent"), now, node, "silent", Severity.WARNING, text)
         else:
             self._told.discard((node, "", "silent"))
+
+    def _with_xid(self, watch: NodeWatch, gpu: SmiGpu, now: float) -> SmiGpu:
+        """Add the last XID, which nvidia-smi does not tell, where the kernel log is read."""
+        if watch.stream.kernel_log not in ("journal", "dmesg") or not gpu.pci:
+            return gpu
+        log = self._logs.get(watch.node)
+        return replace(gpu, values={**gpu.values, "xid": float(log.last_xid(gpu.pci, now)) if log else 0.0})
 
     def _newest(self, watch: NodeWatch) -> Iterator[tuple[float, SmiGpu]]:
         """Yield the newest row of each GPU that came since the last time."""

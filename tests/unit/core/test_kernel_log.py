@@ -131,6 +131,16 @@ def test_a_storm_is_one_event_and_the_next_one_counts_it() -> None:
     assert "came 59 more times" in later.text
 
 
+def test_the_last_xid_of_a_gpu_is_told_for_a_day() -> None:
+    log = FaultLog("muc1", "n0001", "ssh")
+    log.feed(f"{NOW:.6f} n kernel: {OFF}", NOW)
+    changed = "154, GPU recovery action changed from 0x0 (None) to 0x2 (Node Reboot Required)"
+    log.feed(f"{NOW:.6f} n kernel: NVRM: Xid (PCI:0000:9b:00): {changed}", NOW)
+    assert log.last_xid("0000:9b:00", NOW + 86_000) == 79
+    assert log.last_xid("0000:9b:00", NOW + 87_000) == 0
+    assert log.last_xid("0000:9c:00", NOW) == 0
+
+
 def test_the_same_fault_of_another_gpu_is_another_event() -> None:
     log = FaultLog("muc1", "n0001", "ssh")
     lines = [OFF, OFF.replace("9b", "9c"), OFF.replace("79", "48")]

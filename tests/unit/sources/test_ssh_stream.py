@@ -196,6 +196,23 @@ def test_history_of_the_kernel_log_is_no_news() -> None:
     assert [event.at for part in parts for event in part.events] == [1999999999.0]
 
 
+@pytest.mark.parametrize(("kernel", "codes"), [("journal", [0.0, 79.0]), ("unreadable", [])])
+def test_the_last_xid_is_a_value_where_the_kernel_log_is_read(kernel: str, codes: list[float]) -> None:
+    node, decoder = watch(), Decoder(WHO, BUILTIN)
+    head = f"@@gigadeck start\n@@gigadeck kernel {kernel}\n@@gigadeck fields index,uuid,pci.bus_id,power.draw\n"
+    row = b"0, GPU-1, 00000000:9B:00.0, 500\n"
+    node.stream.feed(head.encode() + row, 2_000_000_000.0)
+    told = []
+    for line in (b"", b"1999999999.000000 n1 kernel: NVRM: Xid (PCI:0000:9b:00): 79, off\n"):
+        node.stream.feed_kernel(line, 2_000_000_000.0)
+        list(decoder.decode((node,), 2_000_000_000.0))
+        node.stream.feed(row, 2_000_000_001.0)
+        node.stream.flush()
+        parts = list(decoder.decode((node,), 2_000_000_001.0))
+        told += [part.values[0] for part in parts if isinstance(part, ColumnPart) and part.metric == "xid"]
+    assert told == codes
+
+
 def test_a_gpu_that_was_exchanged_is_another_key_in_the_same_slot() -> None:
     table = GpuTable()
     table.put("n1", SmiGpu(0, "GPU-1", "0000:01:00", "H100", {"power_w": 1.0}), 1.0)
