@@ -10,6 +10,7 @@ need prometheus-alertmanager prometheus-alertmanager
 need sshd openssh-server
 need ssh openssh-client
 need tmux tmux
+need cc "gcc libc6-dev"
 need munged munge
 need slurmctld slurmctld
 need slurmd slurmd
