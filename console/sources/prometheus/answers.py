@@ -21,7 +21,7 @@ from console.sources.prometheus.samples import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
 
     from console.sources.exposition.labels import Spelling
     from console.sources.exposition.who import Who
@@ -286,15 +286,6 @@ def drain(steps: Iterator[None]) -> None:
     """Run a decoder to its end (tests, small answers)."""
     for _ in steps:
         pass
-
-
-def finish(steps: Generator[None, None, Any]) -> Any:
-    """Run a generator to its end and return its value."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
 
 
 def short(error: Exception) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,13 @@ from console.sources.exposition.labels import Spelling, choose_spelling
 from console.sources.exposition.series import Rows, SeriesBook, reduce, spread
 from console.sources.exposition.text import TextDecoder, parse_labels
 from console.sources.exposition.who import Who
-from console.sources.prometheus.answers import SLICE_BYTES, RowDecoder, Shape, drain, finish, peek_warnings
+from console.sources.prometheus.answers import SLICE_BYTES, RowDecoder, Shape, drain, peek_warnings
 from console.sources.prometheus.columns import Answer, Columns
 from console.sources.prometheus.frozen import FrozenWatch
 from console.sources.prometheus.promql import literal, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 WHO = Who("muc1", "prom")
 POWER = "DCGM_FI_DEV_POWER_USAGE"
@@ -223,6 +227,14 @@ def test_configured_labels_come_first_and_twins_are_read_along() -> None:
 def test_instances_lose_their_port() -> None:
     content = vector(1).replace(b'"Hostname":"n0"', b'"instance":"n0.example:9400"')
     assert decode(content, Columns(BUILTIN, Spelling(node=("instance",)), WHO)).keys.nodes == ("n0.example",)  # type: ignore[union-attr]
+
+
+def finish(steps: Generator[None, None, Any]) -> Any:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
 
 
 @settings(deadline=None, max_examples=80)
