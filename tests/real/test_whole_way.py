@@ -47,7 +47,7 @@ sites:
     inventory: {{file: muc1.csv}}
     expect: {{nodes: {nodes}, gpus: {gpus}}}
     sources:
-      - {{kind: prometheus, name: prom, url: '{url}', stale_after: 10s{more}}}
+      - {{kind: prometheus, name: prom, url: '{url}', timeouts: {{read: 30s, total: 60s}}{more}}}
   - name: lab
     sources:
       - {{kind: emulator, gpus: 160, seed: 5}}
@@ -106,7 +106,7 @@ def running(world: World, name: str = "fleet", **options: str) -> Iterator[Sessi
 
 @pytest.fixture(scope="module")
 def session(world: World) -> Iterator[Session]:
-    with running(world) as opened:
+    with running(world, "watched", stale_after="10s") as opened:
         yield opened
 
 
@@ -225,7 +225,7 @@ def test_the_command_line_says_the_same(world: World, session: Session) -> None:
 def test_doctor_measures_a_sweep(world: World) -> None:
     said = gigadeck("doctor", "--fleet", str(world.fleet()), "--site", SITE, "--timeout", "40s", "--json")
     rows = {row["id"]: row for row in said.json["rows"]}
-    assert rows["muc1/prom"]["state"] == "ok"
+    assert rows["muc1/prom"]["state"] == "ok", rows["muc1/prom"]
     what = rows["muc1/prom/sweep"]["what"]
     figures = re.search(r"sweep: ([\d.]+) s by federate, (\d+) requests, ([\d,]+) rows", what)
     assert figures, what
