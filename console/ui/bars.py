@@ -32,20 +32,22 @@ def segment(text: str, token: str = "text", rank: int = 0) -> Segment:
 
 def line_width(line: Line) -> int:
     """Return how many cells a line takes."""
-    return sum(cell_len(span.text) for span in line)
+    texts = "".join([span.text for span in line])
+    return len(texts) if texts.isascii() else sum([cell_len(span.text) for span in line])
 
 
 def fit(segments: Sequence[Segment], width: int, gap: str = GAP) -> Line:
     """Return the segments in their order with gaps between, as many and as long as fit in `width` cells."""
+    widths = [[line_width(form) + cell_len(gap) if form else 0 for form in each.forms] for each in segments]
     forms: list[int | None] = [0] * len(segments)
     order = sorted(range(len(segments)), key=lambda i: -segments[i].rank)
-    while line_width(line := _joined(segments, forms, gap)) > width and any(form is not None for form in forms):
-        at = next(i for i in order if forms[i] is not None)
-        form = forms[at]
-        forms[at] = None if form is None or form + 1 >= len(segments[at].forms) else form + 1
-        if len([form for form in forms if form is not None]) == 0:
+    while order and sum(widths[i][form] for i, form in enumerate(forms) if form is not None) > width + cell_len(gap):
+        at = next((i for i in order if forms[i] is not None), order[-1])
+        form = (forms[at] or 0) + 1
+        forms[at] = form if form < len(widths[at]) else None
+        if all(form is None for form in forms):
             return cut(segments[order[-1]].forms[-1], width)
-    return line
+    return _joined(segments, forms, gap)
 
 
 def _joined(segments: Sequence[Segment], forms: Sequence[int | None], gap: str) -> Line:

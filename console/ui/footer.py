@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,6 +103,7 @@ def possible(facts: Facts) -> frozenset[str]:
     return ALWAYS | {name for name, works in conditions.items() if works}
 
 
+@lru_cache(maxsize=8)
 def footer_line(keys: KeyMap, works: frozenset[str], environment: str, width: int) -> Line:
     """Return the line, exactly `width` cells."""
     segments = []

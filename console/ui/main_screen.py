@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from console.ui.setup import AppSetup, ThemesAndFaults
     from console.ui.stage import Host
 
+FOLLOW_EVERY_S = 0.25
+
 
 class MainScreen(Viewing):
     """The one screen; sheets lie over it."""
@@ -53,6 +56,7 @@ class MainScreen(Viewing):
         super().__init__(setup, keys, palette, meters)
         self._host = host
         self._following = False
+        self._followed_at = -FOLLOW_EVERY_S
         self.saved = SavedViews(setup.state_folder)
         self._deeds = Deeds(self)
         self._orders = Orders(self)
@@ -93,13 +97,25 @@ class MainScreen(Viewing):
         here = self.trail.here
         if self.view is not None and not self.arriving and event.id != here.place.selected:
             self.trail.adjust(here.at(selected=event.id))
-            if not self._following:
-                self._following = True
-                self.call_after_refresh(self._follow)  # the cursor is painted first
+            self._follow_soon()
+
+    def _follow_soon(self) -> None:
+        """Follow the cursor when it is painted; while it runs, only so often: each key comes first."""
+        if self._following:
+            return
+        self._following = True
+        rest_s = self._followed_at + FOLLOW_EVERY_S - time.monotonic()
+        if rest_s <= 0:
+            self.call_after_refresh(self._follow)
+        else:
+            self.set_timer(rest_s, self._follow)
 
     def _follow(self) -> None:
         """Show what belongs to the row under the cursor."""
         self._following = False
+        self._followed_at = time.monotonic()
+        if not self.query(ViewArea):
+            return  # the screen is being taken down
         self.want()
         self.paint_frame()
 

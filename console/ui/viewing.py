@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, ClassVar
 
@@ -65,6 +66,7 @@ class Viewing(Screen[None], inherit_bindings=False):
         self._addresses: frozenset[str] = frozenset()
         self._settled_at = 0.0
         self._steady = Steady()
+        self._framed: tuple[Snapshot | None, HeaderContext, Crumbs, frozenset[str], int, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -228,12 +230,15 @@ class Viewing(Screen[None], inherit_bindings=False):
         """Paint header, place and footer; only lines that changed reach the terminal."""
         if not self.is_mounted or not self.size.width:
             return
-        width = self.size.width
-        header = header_lines(self.frozen or self.newest, self._header_context(), width, self.size.height)
-        self.query_one("#header", LineBar).show(header)
-        self.query_one("#breadcrumb", LineBar).show((breadcrumb_line(self._crumbs(), width),))
-        footer = footer_line(self.keys, self.works, self._environment, width)
-        self.query_one("#footer", LineBar).show((footer,))
+        width, height, context, crumbs = self.size.width, self.size.height, self._header_context(), self._crumbs()
+        known = (self.frozen or self.newest, context, crumbs, self.works, width, height)
+        if known == self._framed:
+            return
+        before, self._framed = self._framed, known
+        if before is None or before[:2] != known[:2] or before[4:] != known[4:]:
+            self.query_one("#header", LineBar).show(header_lines(known[0], context, width, height))
+        self.query_one("#breadcrumb", LineBar).show((breadcrumb_line(crumbs, width),))
+        self.query_one("#footer", LineBar).show((footer_line(self.keys, known[3], context.environment, width),))
 
     @property
     def _environment(self) -> str:
@@ -243,7 +248,7 @@ class Viewing(Screen[None], inherit_bindings=False):
 
     def _header_context(self) -> HeaderContext:
         return HeaderContext(
-            now=self.setup.time(),
+            now=math.floor(self.setup.time()),  # nothing there changes within a second
             fleet=self.setup.fleet_name,
             environment=self._environment,
             read_only=self.setup.read_only,

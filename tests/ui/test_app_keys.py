@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from console.model.views import Table, TableColumn
+from console.ui import main_screen
 from console.ui.keys import ACTIONS
 from tests.support import panels
 from tests.support.fake_session import listing
@@ -317,3 +319,21 @@ def test_every_action_has_a_test_here():
     for action in ACTIONS:
         if not (action.later or action.id.startswith("panel.") or action.id in ("suspend", "command")):
             assert any(f'"{spelt.get(key, key)}"' in text for key in action.keys), action.id
+
+
+async def test_a_run_of_keys_is_painted_at_once_and_followed_less_often(monkeypatch):
+    ids = [f"check:{number}" for number in range(40)]
+
+    def long(snapshot, place, size):
+        return Table((TableColumn("id", "name", ids, width=12),), ids, title=f"SELECTED {place.selected}")
+
+    monkeypatch.setattr(main_screen, "FOLLOW_EVERY_S", 600.0)
+    async with driven(make_session(fleet=long)) as console:
+        asked = len(console.session.asked)
+        for number in range(1, 5):
+            await console.press("j")
+            assert f"▸ check:{number}" in console.screen().replace("▸  ", "▸ ")
+        assert len(console.session.asked) == asked
+        console.main._follow()
+        await console.settle()
+        assert "SELECTED check:4" in console.screen()

@@ -178,7 +178,7 @@ def _table_painter(view: Table, box: Box, left: int, old: Pane | None, *, hold: 
         return TablePainter(view, box.width, box.height, left=left)
     steady = Steady(before.steady)
     view = hold_order(before.view, view) if hold else rest_order(before.view, view, steady)
-    return TablePainter(view, box.width, box.height, left=left, steady=steady, known=before.widths)
+    return TablePainter(view, box.width, box.height, left=left, steady=steady, before=before)
 
 
 def _painter(view: HeatMap | Plot | Tree | Text, width: int, height: int, old: Pane | None) -> Painter:

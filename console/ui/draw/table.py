@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 GUTTER = 2
 WIDEST_GAP = 4
+ROWS_KEPT = 300
 CURSOR, MARK = "▸", "●"
 ARROWS = {True: "↓", False: "↑"}
 
 
 class TablePainter(Painter):
-    """A table; `known` are widths by column key that it had before, which it keeps so that nothing jumps.
+    """A table; it goes on with what `before`, the same columns in the same place, had: widths, rows that were drawn.
 
     `steady` keeps its numbers at rest.
     """
@@ -42,14 +43,18 @@ class TablePainter(Painter):
         *,
         left: int = 0,
         steady: Steady | None = None,
-        known: Mapping[str, int] | None = None,
+        before: TablePainter | None = None,
     ) -> None:
         super().__init__(view.title, width, height, header=1)
         self.view = view
         self._left = min(left, self.reach)
         self._columns: tuple[TableColumn, ...] = view.columns[:1] + view.columns[1 + self._left :]
         self.steady = steady or Steady()
-        self.widths = {each.key: max(natural_width(each), (known or {}).get(each.key, 0)) for each in view.columns}
+        known: Mapping[str, int] = before.widths if before else {}
+        self._rows: dict[str, tuple[tuple[object, ...], Segments]] = before._rows if before else {}
+        self.widths: Mapping[str, int] = {
+            each.key: max(natural_width(each), known.get(each.key, 0)) for each in view.columns
+        }
         self._placed = place_columns(self._columns, width, indent=GUTTER, widest_gap=WIDEST_GAP, natural=self.widths)
 
     @property
@@ -107,25 +112,34 @@ class TablePainter(Painter):
         return self._row(line, look) if line < self.count else self.blank(look)
 
     def _row(self, row: int, look: Look) -> Segments:
-        here, marked = row == look.cursor, bool(look.marks) and self.id_at(row) in look.marks
+        """Return a row; the same list as before while nothing on it is written in another way."""
+        id, here = self.id_at(row), row == look.cursor
+        marked = bool(look.marks) and id in look.marks
+        cells = [self._cell(self._columns[placed.index], row, id) for placed in self._placed]
+        key = (look.palette, here, here and look.focused, marked, self._placed, cells)
+        drawn = self._rows.get(id)
+        if drawn is None or drawn[0] != key:
+            if len(self._rows) >= ROWS_KEPT:
+                self._rows.clear()
+            drawn = self._rows[id] = (key, self._draw(cells, look, here=here, marked=marked))
+        return drawn[1]
+
+    def _draw(self, cells: list[Span], look: Look, *, here: bool, marked: bool) -> Segments:
         over = ("cursor" if look.focused else "cursor.dim") if here else ""
         palette = look.palette
         base = palette.style("mark" if marked else "text", over)
         runs = Runs(self.width, base)
         pointer = CURSOR if here and look.focused else " "
         runs.add(pointer + (MARK if marked else " "), palette.style("mark" if marked else "key", over))
-        for placed in self._placed:
+        for placed, span in zip(self._placed, cells, strict=True):
             runs.to(placed.start)
-            span = self._cell(self._columns[placed.index], row)
             token = "mark" if marked and span.token == "text" else span.token
             runs.add(fit(span.text, placed.width, right=placed.right), palette.style(token, over))
         return runs.done()
 
-    def _cell(self, column: TableColumn, row: int) -> Span:
+    def _cell(self, column: TableColumn, row: int, id: str) -> Span:
         """Return one cell; its number rests where the column's format has a quantum."""
         values = column.values
         if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
             return format_cell(column, row)
-        return format_cell(
-            column, row, self.steady.keep((self.id_at(row), column.key), float(values[row]), column.format)
-        )
+        return format_cell(column, row, self.steady.keep((id, column.key), float(values[row]), column.format))
