@@ -36,6 +36,9 @@ def run_app(setup: AppSetup) -> int:
 
     # Without it, a log line of a program that set up no logging would be drawn over the screen.
     logging.getLogger("console").addHandler(logging.NullHandler())
+    # A size in the environment is that of another time or terminal; ours is asked, and may change.
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     try:
         app = ConsoleApp(setup)
         with _guarded(app):

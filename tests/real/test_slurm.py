@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +23,6 @@ from tests.support.cli import gigadeck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from console.model.jobs import Job
     from console.model.ports import Source
@@ -32,8 +33,9 @@ SITE = "muc1"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    with slurm(tmp_path_factory.mktemp("slurm")) as running:
+def cluster() -> Iterator[Slurm]:
+    # Not below pytest's own folder: its parents are closed to the users that Slurm's daemons become.
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, slurm(Path(folder)) as running:
         yield running
 
 

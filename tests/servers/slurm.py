@@ -165,8 +165,6 @@ def slurm(folder: Path, nodes: int = 3, gpus: int = 4) -> Iterator[Slurm]:
 def _write(cluster: Slurm) -> None:
     folder = cluster.folder
     folder.chmod(0o755)  # munge's clients of any user must reach its socket
-    for parent in folder.parents[:2]:
-        parent.chmod(parent.stat().st_mode | 0o011)
     for name in ("state", "spool", "dev", "rest", *(f"spool/{node}" for node in cluster.nodes)):
         (folder / name).mkdir()
     os.chown(folder / "rest", NOBODY, NOBODY)

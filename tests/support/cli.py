@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import logging
@@ -47,12 +48,14 @@ def gigadeck(*arguments: str, stdin: str = "", tty: bool = False) -> Said:
     """Run `gigadeck ARGUMENTS`; standard output is never a terminal."""
     out, err, before = io.StringIO(), io.StringIO(), sys.stdin
     sys.stdin = _Terminal(stdin, tty)
-    logger = logging.getLogger("console")
+    collecting, logger = gc.isenabled(), logging.getLogger("console")
     level, handlers, propagate = logger.level, logger.handlers[:], logger.propagate
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = run(list(arguments))
     finally:
         sys.stdin = before
+        if collecting:
+            gc.enable()
         logger.level, logger.handlers[:], logger.propagate = level, handlers, propagate
     return Said(int(code), out.getvalue(), err.getvalue())

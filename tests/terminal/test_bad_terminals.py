@@ -92,6 +92,13 @@ def test_it_draws_at_any_size(environ, columns, lines):
         leave(terminal)
 
 
+def test_a_size_in_the_environment_is_not_believed(environ):
+    with Terminal(DEMO, 120, 40, {**environ, "COLUMNS": "80", "LINES": "24"}) as terminal:
+        terminal.wait_for(is_live)
+        assert max(map(len, terminal.text.splitlines())) > 100
+        leave(terminal)
+
+
 def test_a_storm_of_sizes_ends_in_the_last_one(environ):
     with Terminal(DEMO, environ=environ) as terminal:
         terminal.wait_for(is_live)

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 # How busy a GPU's MIG instances are, 0..1: in MIG mode there is no utilisation of the GPU, and this stands for it.
 MIG_ACTIVE = "DCGM_FI_PROF_GR_ENGINE_ACTIVE"
 # DCGM's blanks (dcgm_structs.h): a base for each type, and four reasons above it. Old exporters print them.
-BLANKS = ((2147483632.0, 2147483635.0), (140737488355328.0, 140737488355331.0), (9.2233720368547e18, np.inf))
+# Beyond 64 bits, either way, nothing is a measurement.
+BLANKS = (
+    (2147483632.0, 2147483635.0),
+    (140737488355328.0, 140737488355331.0),
+    (9.2233720368547e18, np.inf),
+    (-np.inf, -9.2233720368547e18),
+)
 # Exporters' clocks differ by seconds; more than this ahead of the reader is a wrong clock, not fresh data.
 AHEAD_S = 30.0
 

@@ -86,7 +86,9 @@ def test_looks_for_cycles_again_after_the_first_snapshots_even_if_nobody_ever_an
         gc.enable()
 
 
-def test_a_command_that_reads_once_leaves_the_collector_as_it_was():
+def test_a_command_that_reads_once_leaves_the_collector_as_it_was(monkeypatch):
+    monkeypatch.setattr(interpreter, "_tuned", False)
+    gc.enable()
     with interpreter.uncollected():
         assert not gc.isenabled()
     assert gc.isenabled()
