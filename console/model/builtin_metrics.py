@@ -36,7 +36,7 @@ GPU_METRICS = (
     ),
     Metric(
         "power_w", "W", "GPU power", {"gpu_power_w_sum": _SUM, "power_w_avg": _MEAN, "power_w_max": _MAX}, high=5000,
-        heat=(60, 1000), quantum=5, dcgm=("DCGM_FI_DEV_POWER_USAGE",), nvidia_smi=("power.draw",), nvml="power",
+        heat=(60, 1200), quantum=5, dcgm=("DCGM_FI_DEV_POWER_USAGE",), nvidia_smi=("power.draw",), nvml="power",
     ),
     Metric(
         "power_limit_w", "W", "power limit", {"power_limit_w_sum": _SUM}, high=5000, heat=(200, 1400),

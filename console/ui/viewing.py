@@ -67,13 +67,18 @@ class Viewing(Screen[None], inherit_bindings=False):
         self._settled_at = 0.0
         self._steady = Steady()
         self._framed: tuple[Snapshot | None, HeaderContext, Crumbs, frozenset[str], int, int] | None = None
+        # Held, not looked for: a beat may come while the screen is already being taken down.
+        self._header = LineBar(self.palette, id="header")
+        self._body = ViewArea(self.palette, id="body")
+        self._breadcrumb = LineBar(self.palette, id="breadcrumb")
+        self._footer = LineBar(self.palette, id="footer")
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
-        yield LineBar(self.palette, id="header")
-        yield ViewArea(self.palette, id="body")
-        yield LineBar(self.palette, id="breadcrumb")
-        yield LineBar(self.palette, id="footer")
+        yield self._header
+        yield self._body
+        yield self._breadcrumb
+        yield self._footer
         yield Prompt(self.palette)
 
     def on_mount(self) -> None:
@@ -97,7 +102,7 @@ class Viewing(Screen[None], inherit_bindings=False):
     @property
     def body(self) -> ViewArea:
         """The widget that shows the panel."""
-        return self.query_one("#body", ViewArea)
+        return self._body
 
     @property
     def shown(self) -> Snapshot | None:
@@ -236,9 +241,9 @@ class Viewing(Screen[None], inherit_bindings=False):
             return
         before, self._framed = self._framed, known
         if before is None or before[:2] != known[:2] or before[4:] != known[4:]:
-            self.query_one("#header", LineBar).show(header_lines(known[0], context, width, height))
-        self.query_one("#breadcrumb", LineBar).show((breadcrumb_line(crumbs, width),))
-        self.query_one("#footer", LineBar).show((footer_line(self.keys, known[3], context.environment, width),))
+            self._header.show(header_lines(known[0], context, width, height))
+        self._breadcrumb.show((breadcrumb_line(crumbs, width),))
+        self._footer.show((footer_line(self.keys, known[3], context.environment, width),))
 
     @property
     def _environment(self) -> str:

@@ -254,3 +254,11 @@ async def test_lines_alone_are_a_view():
     async with driven(make_session(fleet=lambda *_: Text(()))) as console:
         await console.press("j", "enter", "space", "d", "y", "s")
         assert console.app.failure is None
+
+
+async def test_a_beat_that_comes_while_the_screen_is_taken_down_is_harmless():
+    async with driven() as console:
+        await console.main.remove_children()
+        console.session.publish(replace(panels.normal(), seq=9))
+        console.main.beat()
+        console.main.paint_frame()
