@@ -84,7 +84,7 @@ def test_the_settings_choose_the_glyphs(environ, tmp_path):
 def test_it_draws_at_any_size(environ, columns, lines):
     with Terminal(DEMO, columns, lines, environ) as terminal:
         terminal.wait_for("INCIDENTS")
-        for key, shown in (("2", "muc1"), ("4", "SOURCES"), ("?", "Panels")):
+        for key, shown in (("2", "fleet  4 site"), ("4", "SOURCES"), ("?", "Panels")):
             terminal.send(key)
             terminal.wait_for(shown)
         terminal.send("\x1b")
