@@ -1,7 +1,7 @@
 """Sends only the cells that changed: Textual 8 cuts an update of a part of a line at its right end alone.
 
 `textual._compositor.ChopsUpdate.render_segments` says so itself (it is still to crop to the x extents): a change in the
-last cell of a line sends the whole line, which over SSH is most of the traffic. Remove this when Textual crops both ends.
+last cell of a line sends the whole line, which over SSH is most of the traffic. Remove this when Textual crops both.
 """
 
 from __future__ import annotations
