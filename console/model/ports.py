@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -38,6 +38,41 @@ class Diagnosable(Protocol):
 
     async def diagnose(self) -> Mapping[str, str]:
         """Return what was found, by name, with `advice` where something should be done; raises SourceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One object that a voice is asked about: a node, a GPU of it, or a job.
+
+    `node` is the inventory's name and `aliases` every other name that is known of it (a BMC's address, a short name);
+    `gpu` is the index in the node (-1: the node itself), `uuid` that GPU's; `job` is a job's id, empty for hardware.
+    """
+
+    site: str
+    path: str
+    node: str = ""
+    aliases: tuple[str, ...] = ()
+    gpu: int = -1
+    uuid: str = ""
+    job: str = ""
+
+
+@runtime_checkable
+class Witness(Protocol):
+    """A source that can show its own untouched record of one object (the `d` key)."""
+
+    async def record(self, subject: Subject) -> str:
+        """Return the record as that system gives it, empty where it knows nothing of it; raises SourceError."""
+        ...
+
+
+@runtime_checkable
+class LogKeeper(Protocol):
+    """A source that can follow the logs of one object (the `l` key): job output, pod, kernel, BMC."""
+
+    def follow(self, subject: Subject, since_at: float) -> AsyncIterator[str]:
+        """Yield lines, older ones first, then new ones until the iterator is closed; raises SourceError."""
         ...
 
 

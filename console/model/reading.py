@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.model.columns import Times, Values
     from console.model.events import Alert, Event
     from console.model.jobs import Job
-    from console.model.scheduling import NodeReason, NodeState
+    from console.model.scheduling import NodeReason, NodeState, Reservation
     from console.model.topology import SiteTopology
 
 
@@ -150,7 +150,36 @@ class RawPart:
     text: str
 
 
-Part = TopologyPart | ColumnPart | AggregatePart | JobsPart | NodeReportsPart | EventsPart | AlertsPart | RawPart
+@dataclass(frozen=True, eq=False)
+class FactsPart:
+    """What a voice says its nodes have of one thing (`driver`, `vbios`, `bmc_firmware`): a text a key, "" not told."""
+
+    fact: str
+    keys: NamedKeys
+    values: tuple[str, ...]
+    at: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class ReservationsPart:
+    """All reservations of a scheduler, in place of those it had before."""
+
+    reservations: tuple[Reservation, ...]
+    at: float = 0.0
+
+
+Part = (
+    TopologyPart
+    | ColumnPart
+    | AggregatePart
+    | JobsPart
+    | NodeReportsPart
+    | EventsPart
+    | AlertsPart
+    | RawPart
+    | FactsPart
+    | ReservationsPart
+)
 
 
 @dataclass(frozen=True, eq=False)

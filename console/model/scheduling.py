@@ -51,6 +51,34 @@ class NodeReport:
     gpus_allocated: int = NOT_TOLD
 
 
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Nodes that a scheduler keeps for somebody or for maintenance; times are UTC epoch seconds, 0 where not told.
+
+    `flags` are the scheduler's (Slurm's `MAINT`, `IGNORE_JOBS`); `nodes` are names as the scheduler spells them.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    start_at: float = 0.0
+    end_at: float = 0.0
+    flags: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    cluster: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class NodeFacts:
+    """What one voice says of one thing on a site's nodes: `codes` int32[nodes] points into `texts`, -1 not told."""
+
+    fact: str
+    texts: tuple[str, ...]
+    codes: NDArray[np.int32]
+    at: float = 0.0
+    source: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class NodeReports:
     """One scheduler's word on all nodes of a site, in node rows.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from console.model.events import Alert, CheckResult, Event, Finding
     from console.model.jobs import Jobs
     from console.model.levels import Level
-    from console.model.scheduling import NodeReports
+    from console.model.scheduling import NodeFacts, NodeReports, Reservation
     from console.model.topology import SiteTopology
 
 
@@ -103,7 +103,8 @@ class SiteFrame:
     `columns` by metric name (each in topology order of the metric's level); `reporting` bool[gpus] is whether a GPU
     has any current value; `rollups` by metric name; `stale` is true when every telemetry source of the site is stale:
     its numbers then leave every total. `data_at` is the newest sample time. `reports` are the words of schedulers on
-    the site's nodes, by the source's name; `alerts` are those of other systems.
+    the site's nodes, by the source's name; `alerts` are those of other systems; `facts` are by (source, fact) and
+    `reservations` by source.
     """
 
     topology: SiteTopology
@@ -119,6 +120,8 @@ class SiteFrame:
     raw: Mapping[str, str] = field(default_factory=dict)
     reports: Mapping[str, NodeReports] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
+    facts: Mapping[tuple[str, str], NodeFacts] = field(default_factory=dict)
+    reservations: Mapping[str, tuple[Reservation, ...]] = field(default_factory=dict)
 
     @property
     def site(self) -> str:
