@@ -1,11 +1,13 @@
 /* A stand-in for libnvidia-ml.so.1: enough of NVML for the console's source of kind nvml, told by its environment.
  * STAND_IN_GPUS (8), STAND_IN_INIT (code that init answers), STAND_IN_LOST, STAND_IN_MIG, STAND_IN_FAULT (index of a GPU),
- * STAND_IN_DENIED (power may not be read), STAND_IN_HANG (a count never comes back while the file exists).
+ * STAND_IN_DENIED (power may not be read), STAND_IN_HANG (a count never comes back while the file exists),
+ * STAND_IN_LIVELY (values change each second, as those of a busy GPU do).
  * Layouts are those of nvml.h; symbols that are not here are what an old driver has not.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { OK = 0, INVALID = 2, UNSUPPORTED = 3, DENIED = 4, SHORT = 7, LOST = 15, UNKNOWN = 999 };
@@ -18,6 +20,9 @@ static struct { int index; } devices[16];
 static int number(const char *name, int otherwise) {
     const char *text = getenv(name);
     return text && *text ? atoi(text) : otherwise;
+}
+static int wobble(Device d, int span) {
+    return number("STAND_IN_LIVELY", 0) ? (int)((time(NULL) * 7 + d->index * 13) % span) : 0;
 }
 static int gone(Device d) { return number("STAND_IN_LOST", -1) == d->index ? LOST : OK; }
 static int text(char *out, u32 room, const char *said) {
@@ -61,15 +66,15 @@ int nvmlDeviceGetMigMode(Device d, u32 *now, u32 *next) {
 typedef struct { u32 gpu, memory; } Rates;
 int nvmlDeviceGetUtilizationRates(Device d, Rates *rates) {
     if (number("STAND_IN_MIG", -1) == d->index) return UNSUPPORTED;
-    rates->gpu = 90 + d->index;
-    rates->memory = 10;
+    rates->gpu = 90 + d->index - wobble(d, 30);
+    rates->memory = 10 + wobble(d, 20);
     return gone(d);
 }
-int nvmlDeviceGetTemperature(Device d, u32 sensor, u32 *c) { (void)sensor; *c = 60 + d->index; return gone(d); }
+int nvmlDeviceGetTemperature(Device d, u32 sensor, u32 *c) { (void)sensor; *c = 60 + d->index + wobble(d, 9); return gone(d); }
 int nvmlDeviceGetPowerUsage(Device d, u32 *mw) {
     if (number("STAND_IN_DENIED", 0)) return DENIED;
     if (number("STAND_IN_FAULT", -1) == d->index) return UNKNOWN;
-    *mw = 500250 + 1000 * d->index;
+    *mw = 500250 + 1000 * d->index + 1000 * wobble(d, 90);
     return gone(d);
 }
 int nvmlDeviceGetEnforcedPowerLimit(Device d, u32 *mw) { *mw = 700000; return gone(d); }
@@ -105,3 +110,33 @@ int nvmlDeviceGetFieldValues(Device d, int count, Value *values) {
     }
     return gone(d);
 }
+
+/* What a monitor of one host (nvitop) cannot do without; the console does not ask for it. */
+typedef struct { u32 pid; u64 used; u32 gpu_instance, compute_instance; } Process;
+int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
+int nvmlSystemGetCudaDriverVersion(int *version) { *version = 13000; return OK; }
+int nvmlSystemGetCudaDriverVersion_v2(int *version) { *version = 13000; return OK; }
+int nvmlDeviceGetComputeRunningProcesses_v3(Device d, u32 *count, Process *all) { (void)all; *count = 0; return gone(d); }
+int nvmlDeviceGetGraphicsRunningProcesses_v3(Device d, u32 *count, Process *all) { (void)all; *count = 0; return gone(d); }
+int nvmlDeviceGetMPSComputeRunningProcesses_v3(Device d, u32 *count, Process *all) { (void)all; *count = 0; return gone(d); }
+int nvmlDeviceGetIndex(Device d, u32 *index) { *index = d->index; return gone(d); }
+int nvmlDeviceGetPowerManagementLimit(Device d, u32 *mw) { return nvmlDeviceGetEnforcedPowerLimit(d, mw); }
+#define NOT_SUPPORTED(name) int name() { return UNSUPPORTED; }
+NOT_SUPPORTED(nvmlDeviceGetEncoderUtilization)
+NOT_SUPPORTED(nvmlDeviceGetDecoderUtilization)
+NOT_SUPPORTED(nvmlDeviceGetFanSpeed)
+NOT_SUPPORTED(nvmlDeviceGetPersistenceMode)
+NOT_SUPPORTED(nvmlDeviceGetPerformanceState)
+NOT_SUPPORTED(nvmlDeviceGetDisplayActive)
+NOT_SUPPORTED(nvmlDeviceGetComputeMode)
+NOT_SUPPORTED(nvmlDeviceGetEccMode)
+NOT_SUPPORTED(nvmlDeviceGetMemoryErrorCounter)
+NOT_SUPPORTED(nvmlDeviceGetBAR1MemoryInfo)
+NOT_SUPPORTED(nvmlDeviceGetMaxClockInfo)
+NOT_SUPPORTED(nvmlDeviceGetPcieThroughput)
+NOT_SUPPORTED(nvmlDeviceGetDriverModel)
+NOT_SUPPORTED(nvmlDeviceGetProcessUtilization)
+NOT_SUPPORTED(nvmlDeviceGetTotalEnergyConsumption)
+NOT_SUPPORTED(nvmlDeviceGetMaxPcieLinkGeneration)
+NOT_SUPPORTED(nvmlDeviceGetCurrPcieLinkGeneration)
+NOT_SUPPORTED(nvmlDeviceGetMaxPcieLinkWidth)
