@@ -82,7 +82,7 @@ class CheckBook:
 
     def update(self, frame: Frame, now: float) -> tuple[CheckResult, ...]:
         """Return the result of each check, in the order of the specs."""
-        self._compile({kind for site in frame.sites for kind in site.topology.domains})
+        self._compile({kind for site in frame.sites for kind in site.domains})
         spoken = frozenset(site.site for site in frame.sites if site.data_at)
         at_once = not spoken <= self._spoken or not spoken
         self._spoken |= spoken

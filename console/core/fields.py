@@ -25,6 +25,6 @@ def field_values(
     Raises UnknownFieldError. A site's own metrics are known through the snapshot.
     """
     metrics = snapshot.frame.metrics if snapshot is not None else BUILTIN
-    field = field_named(name, level, metrics, tuple(frame.topology.domains))
+    field = field_named(name, level, metrics, tuple(frame.domains))
     rows = SiteRows(frame, level, now, snapshot)
     return rows.text(field) if field.is_text else rows.number(field)

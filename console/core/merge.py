@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.core.addresses import addressed
 from console.core.aggregates import Told, told, told_remapped
+from console.core.facts import MOST_FACTS, fact_domains, facts_remapped, sound, told_facts
 from console.core.foreign_alerts import ForeignAlerts
 from console.core.join import Join, Joiner
 from console.core.placement import Placed, all_jobs, jobs_remapped, placed
@@ -25,6 +26,7 @@ from console.model.reading import (
     AlertsPart,
     ColumnPart,
     EventsPart,
+    FactsPart,
     InOrder,
     JobsPart,
     NodeReportsPart,
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
     from console.model.jobs import Jobs
     from console.model.metrics import MetricTable
     from console.model.reading import Part
-    from console.model.scheduling import NodeReports
-    from console.model.topology import SiteTopology
+    from console.model.scheduling import NodeFacts, NodeReports
+    from console.model.topology import Domain, SiteTopology
 
 MOST_EVENTS = 1000
 MOST_RAW = 256
@@ -69,6 +71,8 @@ class SiteMerger:
         self._placed: dict[str, Placed] = {}
         self._jobs: Jobs | None = None
         self._reports: dict[str, NodeReports] = {}
+        self._facts: dict[tuple[str, str], NodeFacts] = {}
+        self._fact_domains: dict[str, Domain] | None = {}
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._alerts = ForeignAlerts()
         self._raw: OrderedDict[str, str] = OrderedDict()
@@ -93,6 +97,8 @@ class SiteMerger:
             self._job_list(part, source, received_at)
         elif isinstance(part, NodeReportsPart):
             self._node_reports(part, source, received_at)
+        elif isinstance(part, FactsPart):
+            self._node_facts(part, source, received_at)
         elif isinstance(part, EventsPart):
             newest = islice(part.events, max(0, len(part.events) - MOST_EVENTS), None)
             self._events.extend(addressed(newest, self.topology, self._joiner.node_row))
@@ -107,6 +113,8 @@ class SiteMerger:
         summary = self._summary.update(self._mapped, self._merged, tuple(self._told.values()), now, stale_sources)
         if self._jobs is None:
             self._jobs = all_jobs(self._placed, self._mapped.gpus)
+        if self._fact_domains is None:
+            self._fact_domains = fact_domains(self._facts, len(self._mapped.nodes), self._metrics)
         return SiteFrame(
             topology=self._mapped,
             columns=MappingProxyType({name: voice.column for name, voice in self._merged.items()}),
@@ -121,6 +129,8 @@ class SiteMerger:
             raw=MappingProxyType(dict(self._raw)),
             reports=MappingProxyType(dict(self._reports)),
             alerts=self._alerts.listed(self._mapped, self._joiner.node_row),
+            facts=MappingProxyType(dict(self._facts)),
+            fact_domains=MappingProxyType(self._fact_domains),
         )
 
     def _column(self, part: ColumnPart, source: str, stale_after_s: float, received_at: float) -> None:
@@ -201,6 +211,17 @@ class SiteMerger:
         self._strangers.note(source, "nodes", received_at, join.missed, join.missed_total)
         self._reports[source] = reported(part, join, len(self._mapped.nodes), source)
 
+    def _node_facts(self, part: FactsPart, source: str, received_at: float) -> None:
+        key = source, part.fact
+        if not sound(part) or (key not in self._facts and len(self._facts) >= MOST_FACTS):
+            what = f"fact {part.fact} of each {part.keys.level}"
+            self._strangers.note(source, "facts", received_at, (what,), 1)
+            return
+        join = self._joiner.join(part.keys, source)
+        self._strangers.note(source, f"fact {part.fact}", received_at, join.missed, join.missed_total)
+        self._facts[key] = told_facts(self._facts.get(key), part, join, len(self._mapped.nodes), source)
+        self._fact_domains = None
+
     def _record(self, part: RawPart) -> None:
         self._raw[part.path] = part.text[:MOST_RAW_TEXT]
         self._raw.move_to_end(part.path)
@@ -236,8 +257,10 @@ class SiteMerger:
             self._voices[name] = {source: remapped(voice, level_rows) for source, voice in voices.items()}
             self._merged[name] = together(list(self._voices[name].values()))
         self._told = {key: told_remapped(each, row_map(old, new, each.level)) for key, each in self._told.items()}
-        node_rows = row_map(old, new, Level.NODE) if self._placed or self._reports else None
+        node_rows = row_map(old, new, Level.NODE) if self._placed or self._reports or self._facts else None
         if node_rows is not None:
+            self._facts = {key: facts_remapped(each, node_rows) for key, each in self._facts.items()}
+            self._fact_domains = None
             self._reports = {source: reports_remapped(each, node_rows) for source, each in self._reports.items()}
         if self._placed and node_rows is not None:
             gpu_rows = row_map(old, new, Level.GPU)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 # DESIGN names these kinds of domains; an expression may name them before the topology of a site is known.
-WELL_KNOWN_DOMAINS = ("cdu", "nvlink", "feed", "shelf", "leaf", "rail", "firmware", "driver", "cluster", "group")
+# So are facts of nodes, which sources tell only when they are read.
+WELL_KNOWN_DOMAINS = (
+    "cdu", "nvlink", "feed", "shelf", "leaf", "rail", "firmware", "driver", "cluster", "group",
+    "vbios", "bmc_firmware", "nic_firmware", "os", "scheduler_version",
+)  # fmt: skip
 COUNTS = ("gpus", "gpus_reporting", "nodes", "age_s", "alerts", "jobs", "stale")
 JOB_TEXTS = ("job", "job_id", "user", "account", "partition")
 # Rows of kind `job` are jobs, which are no part of the tree of places.

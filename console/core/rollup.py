@@ -96,7 +96,7 @@ def by_domain(site: SiteFrame, kind: str, field: str, metrics: MetricTable, now:
     `field` is an aggregate (`temp_c_max`), or the name of a metric that is measured at the domain itself. A node or
     GPU that belongs to two domains counts in both.
     """
-    domain = site.topology.domains.get(kind)
+    domain = site.domains.get(kind)
     aggregate = metrics.aggregate(field)
     if domain is None or aggregate is None:
         return None

@@ -132,7 +132,7 @@ def scope_of(snapshot: Snapshot, level: Level, by: str, within: str) -> Scope:
     frame = snapshot.frame
     level = Level(level)
     frames = tuple(sorted(frame.sites, key=lambda site: natural_key(site.site)))
-    domains = tuple(sorted({kind for site in frames for kind in site.topology.domains}))
+    domains = tuple(sorted({kind for site in frames for kind in site.domains}))
     spoken = any(site.data_at or site.topology.nodes for site in frames)
     if by and by not in domains and spoken:
         raise UnknownFieldError(_no_domain(by, domains))
@@ -166,7 +166,7 @@ def _inside(site: SiteFrame, level: Level, by: str, place: str) -> Any:
         return _inside_domain(site, level, by, place)
     at, row = found
     if by:
-        domain = topology.domains.get(by)
+        domain = site.domains.get(by)
         return (
             np.zeros(0, dtype=np.int64) if domain is None else _touched(domain, _rows(topology, at, row, domain.unit))
         )
@@ -190,13 +190,13 @@ def _touched(domain: Any, rows: slice) -> Any:
 def _inside_domain(site: SiteFrame, level: Level, by: str, place: str) -> Any:
     """Return the rows that belong to (or hold members of) a domain, whose id is `site/kind:name`."""
     kind, _, name = place.partition("/")[2].partition(":")
-    domain = site.topology.domains.get(kind)
+    domain = site.domains.get(kind)
     if domain is None or name not in domain.names:
         raise TargetError(f"{place} leads nowhere: it may have moved or been renamed")
     at = domain.names.index(name)
     members = domain.members[domain.starts[at] : domain.starts[at + 1]]
     if by:
-        return np.array([at], dtype=np.int64) if by == kind else _sharing(site.topology.domains.get(by), members)
+        return np.array([at], dtype=np.int64) if by == kind else _sharing(site.domains.get(by), members)
     topology = site.topology
     if level.depth <= domain.unit.depth:
         return distinct(members if level is domain.unit else topology.parents(domain.unit, level)[members])

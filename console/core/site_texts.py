@@ -14,7 +14,7 @@ from console.model.levels import Level
 if TYPE_CHECKING:
     from console.model.jobs import Job, Jobs
     from console.model.snapshot import SiteFrame
-    from console.model.topology import SiteTopology
+    from console.model.topology import Domain, SiteTopology
 
 SLOTS = tuple(f"g{slot}" for slot in range(256))
 
@@ -25,6 +25,9 @@ def site_text(frame: SiteFrame, level: Level, name: str) -> TextValues:
         return constant(_sources(frame), frame.topology.count(level))
     if name in JOB_TEXTS:
         return _job_text(frame, level, name)
+    told = frame.fact_domains.get(name)
+    if told is not None and name not in frame.topology.domains:
+        return remembered(told, ("text", level), lambda: _domain_text(frame.topology, level, told))
     return remembered(frame.topology, ("text", level, name), lambda: _topology_text(frame.topology, level, name))
 
 
@@ -38,7 +41,7 @@ def _sources(frame: SiteFrame) -> str | None:
 def _topology_text(topology: SiteTopology, level: Level, name: str) -> TextValues:
     count = topology.count(level)
     if name in topology.domains:
-        return _domain_text(topology, level, name)
+        return _domain_text(topology, level, topology.domains[name])
     if name == "id":
         return path_text(topology, level)
     if name == "parent":
@@ -108,9 +111,8 @@ def _node_facts(topology: SiteTopology, level: Level, facts: tuple[str, ...]) ->
     return _of_upper(topology, level, text, Level.NODE) if level is Level.GPU else text
 
 
-def _domain_text(topology: SiteTopology, level: Level, kind: str) -> TextValues:
+def _domain_text(topology: SiteTopology, level: Level, domain: Domain) -> TextValues:
     """Return the domains of each row: those of its members, or of the node or rows that hold it."""
-    domain = topology.domains[kind]
     codes = np.repeat(np.arange(len(domain.names), dtype=np.int32), np.diff(domain.starts))
     order = np.argsort(domain.members, kind="stable")
     members, codes = domain.members[order], codes[order]

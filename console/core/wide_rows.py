@@ -127,7 +127,7 @@ class DomainRows:
     @property
     def domain(self) -> Domain | None:
         """The domains with their members, None where the site has none of this kind."""
-        return self.frame.topology.domains.get(self.kind)
+        return self.frame.domains.get(self.kind)
 
     @property
     def count(self) -> int:

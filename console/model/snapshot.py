@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from console.model.jobs import Jobs
     from console.model.levels import Level
     from console.model.scheduling import NodeFacts, NodeReports, Reservation
-    from console.model.topology import SiteTopology
+    from console.model.topology import Domain, SiteTopology
 
 
 class SourceState(StrEnum):
@@ -103,8 +103,8 @@ class SiteFrame:
     `columns` by metric name (each in topology order of the metric's level); `reporting` bool[gpus] is whether a GPU
     has any current value; `rollups` by metric name; `stale` is true when every telemetry source of the site is stale:
     its numbers then leave every total. `data_at` is the newest sample time. `reports` are the words of schedulers on
-    the site's nodes, by the source's name; `alerts` are those of other systems; `facts` are by (source, fact) and
-    `reservations` by source.
+    the site's nodes, by the source's name; `alerts` are those of other systems; `facts` are by (source, fact),
+    `fact_domains` by fact (nodes of one text belong together) and `reservations` by source.
     """
 
     topology: SiteTopology
@@ -121,12 +121,18 @@ class SiteFrame:
     reports: Mapping[str, NodeReports] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
     facts: Mapping[tuple[str, str], NodeFacts] = field(default_factory=dict)
+    fact_domains: Mapping[str, Domain] = field(default_factory=dict)
     reservations: Mapping[str, tuple[Reservation, ...]] = field(default_factory=dict)
 
     @property
     def site(self) -> str:
         """The site's name."""
         return self.topology.site
+
+    @property
+    def domains(self) -> Mapping[str, Domain]:
+        """Every kind of domain: those of the topology, and those that facts make where it has no such kind."""
+        return {**self.fact_domains, **self.topology.domains} if self.fact_domains else self.topology.domains
 
     def values(self, metric: str, now: float) -> Values | None:
         """Return a metric's current values at its own level, None where no source offers it."""

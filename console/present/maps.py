@@ -233,7 +233,7 @@ def _domain_cells(frame: Frame, path: str, kind: str) -> list[_Cells] | None:
 
 
 def _one_site_domains(site: SiteFrame, level: Level, row: int, kind: str) -> _Cells | None:
-    domain = site.topology.domains.get(kind)
+    domain = site.domains.get(kind)
     if domain is None:
         return None
     span = site.topology.span(level, row, domain.unit) if level.depth < domain.unit.depth else slice(row, row + 1)

@@ -16,7 +16,7 @@ JOB = "job"
 
 def domain_kinds(frame: Frame) -> list[str]:
     """Return the kinds of domains that any site has, in order."""
-    return sorted({kind for site in frame.sites for kind in site.topology.domains})
+    return sorted({kind for site in frame.sites for kind in site.domains})
 
 
 def filter_fault(text: str, frame: Frame, path: str) -> ExpressionError | None:

@@ -137,7 +137,7 @@ class Viewing(Screen[None], inherit_bindings=False):
             enterable=self.body.enterable,
             selected=selected,
             object=bool(selected and shown and objects.resolve(shown.frame, selected)),
-            domains=any(site.topology.domains for site in shown.frame.sites) if shown else False,
+            domains=any(site.domains for site in shown.frame.sites) if shown else False,
             history=self.trail.has_before,
         )
         return possible(facts)

@@ -170,7 +170,7 @@ def _serial(site: SiteFrame, node: int) -> str:
 
 def _domains(site: SiteFrame, node: int, gpu: int) -> str:
     found = []
-    for kind, domain in sorted(site.topology.domains.items()):
+    for kind, domain in sorted(site.domains.items()):
         names = domain.of(gpu if domain.unit is Level.GPU else node)
         found += [f"{clean(kind, 20)} {clean(', '.join(names[:4]), 60)}"] if names else []
     return "   ".join(found) or "none known"

@@ -50,7 +50,7 @@ def scope(snapshot: Snapshot, place: Place, at: Level) -> Scope:
 
 
 def _compile(frame: Frame, text: str, level: Level) -> Expression:
-    kinds = sorted({kind for site in frame.sites for kind in site.topology.domains})
+    kinds = sorted({kind for site in frame.sites for kind in site.domains})
     return compile_expression(text, frame.metrics, level, domains=kinds)
 
 

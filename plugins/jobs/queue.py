@@ -71,7 +71,7 @@ def sorted_by(place: Place) -> str:
 
 
 def _over_gpus(snapshot: Snapshot, text: str) -> Expression | None:
-    kinds = sorted({kind for site in snapshot.frame.sites for kind in site.topology.domains})
+    kinds = sorted({kind for site in snapshot.frame.sites for kind in site.domains})
     try:
         return compile_expression(text, snapshot.frame.metrics, Level.GPU, domains=kinds)
     except ExpressionError:
