@@ -6,12 +6,13 @@ import asyncio
 import locale
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from console.model.errors import SourceError
 from console.model.ports import Diagnosable, Source
 from console.model.snapshot import SourceState
+from console.model.values import dataclass
 from console.present.safe import clean
 
 if TYPE_CHECKING:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.config.places import config_dir
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from cattrs import Converter

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from console.config.colours import contrast, mix
+from console.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from console.config.theme_defaults import TokenStyle, derived
 from console.config.yaml_reader import Document, read_yaml
 from console.model.errors import ConfigError, ConfigErrors
 from console.model.tokens import HEAT, PLOT, TOKENS
+from console.model.values import dataclass
 
 __all__ = ["Theme", "TokenStyle", "load_theme", "load_themes"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from console.model.levels import SITE_LEVELS, Level
 from console.model.metrics import RollUp
 from console.model.snapshot import RollUps
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

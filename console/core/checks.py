@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from console.model.errors import ExpressionError
 from console.model.events import CheckResult, CheckSpec
 from console.model.levels import Level, Severity
 from console.model.snapshot import Snapshot
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

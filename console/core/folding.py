@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from console.model.levels import SITE_LEVELS, Level
 from console.model.snapshot import RollUps
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

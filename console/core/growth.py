@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from console.core.arrange import Arrangement, arrange
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

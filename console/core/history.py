@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from console.core.ring import Ring
 from console.core.rollup import level_values, tree_level
 from console.core.watched import WatchedGpus
 from console.model.levels import SITE_LEVELS, Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

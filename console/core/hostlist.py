@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.core.naming import natural_sorted
 from console.model.errors import UsageError
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from console.core.texts import TextValues, remembered
 from console.model.jobs import JobState
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

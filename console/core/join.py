@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from console.core.remap import is_identity, level_names, named_map, row_count
 from console.model.identity import format_uuid
 from console.model.levels import Level
 from console.model.reading import GpuKeys, InOrder
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

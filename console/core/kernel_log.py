@@ -7,11 +7,12 @@ of dmesg (plain, -T, --decode, iso), syslog, journald and raw /dev/kmsg records.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.model.levels import Severity
+from console.model.values import dataclass
 from console.model.xid import xid_of
 
 if TYPE_CHECKING:

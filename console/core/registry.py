@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from console.model.errors import UsageError
 from console.model.levels import LEVELS, Level
 from console.model.metrics import Kind, Metric, MetricTable, RollUp
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

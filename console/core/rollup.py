@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from console.core.folding import Fold, Pyramid
 from console.model.levels import LEVELS, SITE_LEVELS, Level
 from console.model.metrics import Metric, MetricTable, RollUp
 from console.model.snapshot import RollUps
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ from console.core.site_texts import site_text
 from console.model.columns import distinct
 from console.model.levels import Level
 from console.model.metrics import Metric, RollUp
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -16,6 +15,7 @@ from console.core.wide_rows import DomainRows, FleetRows, JoinedRows
 from console.model.columns import distinct
 from console.model.errors import TargetError
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

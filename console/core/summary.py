@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from console.core.aggregates import with_told
 from console.core.folding import Pyramid
 from console.core.rollup import domain_roll_up, tree_level
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

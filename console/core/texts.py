@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from weakref import WeakKeyDictionary
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from console.core.naming import natural_key
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from console.model.topology import SiteTopology

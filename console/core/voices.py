@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.model.columns import Column, Times, Values, same_time
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

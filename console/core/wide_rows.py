@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from console.core.segments import run_maxima, run_sums
 from console.core.texts import TextValues, constant, joined
 from console.model.levels import Level
 from console.model.metrics import MetricTable, RollUp
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

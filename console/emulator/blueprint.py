@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from console.emulator.blocks import Block
 from console.emulator.domains import domains_of
 from console.emulator.naming import NodeAliases, numbered, uuid_columns
 from console.model.topology import SiteTopology
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from console.model.jobs import JobState
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from random import Random

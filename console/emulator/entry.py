@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.model.jobs import Job, JobState
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

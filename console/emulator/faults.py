@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from console.model.columns import distinct
 from console.model.events import Event
 from console.model.jobs import JobState
 from console.model.levels import Level, Severity
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.emulator.hardware import GB200, H100, Platform
 from console.emulator.places import LOCALES
 from console.emulator.scenarios import SCENARIOS
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from console.emulator.places import Locale

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from console.model.values import dataclass
 
 MIB = 1048576.0
 

@@ -7,13 +7,13 @@ third). Constants and sources: docs/emulator.md.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from console.emulator.chance import LONGEST, TABLE
 from console.emulator.throttle import Throttle
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

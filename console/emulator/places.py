@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from console.model.topology import Geo
+from console.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

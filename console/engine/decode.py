@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from console.model.errors import BadPayload, SourceError
 from console.model.reading import AggregatePart, ColumnPart, Part, Reading
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

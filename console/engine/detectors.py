@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from console.core.remap import row_map
 from console.engine.worker import Call
 from console.model.errors import PluginError
 from console.model.events import Finding
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -70,7 +70,7 @@ class Session:
             lambda: self._state.tick(self._notices),
             self._publisher.publish,
             period_s=1.0 / config.snapshot_hz,
-            first_tick_s=min(FIRST_TICK_S, 1.0 / config.snapshot_hz),
+            first_tick_s=_first_tick_s(config),
             clock=config.clock,
         )
         self._desk.connect(self._compute)
@@ -227,6 +227,12 @@ class Session:
             if not part.join(max(0.0, deadline - JOURNAL_SHARE_S - time.monotonic())):
                 log.warning("%s did not stop in time and is left behind", type(part).__name__)
         self._journal.close(max(0.1, deadline - time.monotonic()))
+
+
+def _first_tick_s(config: SessionConfig) -> float:
+    """Return when to say what there is: soon to somebody who looks, at the usual time to who waits for all."""
+    period_s = 1.0 / config.snapshot_hz
+    return min(FIRST_TICK_S, period_s) if config.first_word else period_s
 
 
 class _Job:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from console.engine.clock import Sleep, SystemClock
 from console.model.builtin_metrics import BUILTIN
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

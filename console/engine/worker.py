@@ -7,12 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from console.engine.mailbox import Mailbox, MailboxFull
 from console.engine.record import quantile
 from console.model.errors import PluginError
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from console.model.ports import Clock

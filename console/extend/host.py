@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.extend.guarded import Guard, GuardedDetector, GuardedPanel
 from console.extend.loader import load
 from console.model.errors import ConfigErrors
+from console.model.values import dataclass
 from console.plugin import API_VERSION
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from console.model.values import dataclass
 
 Values = NDArray[np.float32]
 Times = NDArray[np.float64]

@@ -23,7 +23,7 @@ ConsoleError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from console.model.values import dataclass
 
 
 class ConsoleError(Exception):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from console.model.levels import Level, Severity
+from console.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

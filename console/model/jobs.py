@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from console.model.columns import distinct
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

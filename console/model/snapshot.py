@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.model.metrics import MetricTable, RollUp
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from console.model.identity import UuidIndex, format_uuid
 from console.model.levels import SITE_LEVELS, Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,11 +6,13 @@ A Table is columnar and lazy: its cells are formatted by `console.present` when 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

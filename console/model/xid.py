@@ -6,9 +6,8 @@ ours: what needs a reset or a restart is critical, what ends an application is a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from console.model.levels import Severity
+from console.model.values import dataclass
 
 _CRITICAL, _WARNING, _INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.model.values import dataclass
 from console.present.formats import FORMATS
 
 if TYPE_CHECKING:

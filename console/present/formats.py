@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from console.model.values import dataclass
 from console.model.views import Span
 from console.present.safe import clean
 from console.present.scale import heat_level

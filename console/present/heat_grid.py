@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.model.values import dataclass
 from console.present.cells import cell_width, cut
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.model.values import dataclass
 from console.model.views import Align
 from console.present.cells import cell_width
 from console.present.formats import FORMATS, TEXT_LIMIT, format_value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.model.levels import LEVELS, Level
 from console.model.metrics import Kind, Metric, MetricTable, RollUp
+from console.model.values import dataclass
 from console.model.views import HeatGroup, HeatMap
 from console.present.paths import Paths
 from console.present.safe import clean

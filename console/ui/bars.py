@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
+from console.model.values import dataclass
 from console.model.views import Span
 
 if TYPE_CHECKING:

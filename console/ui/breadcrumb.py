@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console.model.values import dataclass
 from console.model.views import Span
 from console.present.safe import clean
 from console.ui.bars import Segment, cut, ends, fit, line_width, segment

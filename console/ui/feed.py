@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
+
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.model.values import dataclass
 from console.model.views import HeatMap, Span, Split, Table
 from console.ui.bars import Segment, ends, fit
 from console.ui.header import environment_token

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 from console.model.events import AlertState
 from console.model.levels import Severity
 from console.model.snapshot import SourceState
+from console.model.values import dataclass
 from console.model.views import Span
 from console.present.clock import local_time, zone_mark
 from console.present.formats import format_value

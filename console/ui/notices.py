@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.model.levels import Severity
+from console.model.values import dataclass
 from console.model.views import Span, Text
 from console.present.safe import clean
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
+from console.model.values import dataclass
 from console.ui.wire.drain import WireSettings
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from console.core.registry import WELL_KNOWN_DOMAINS
 from console.core.rows import RowColumns, SiteRows
 from console.core.wide_rows import FleetRows
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

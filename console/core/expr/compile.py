@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from console.core.registry import Field, UnknownFieldError, field_named, is_wide
 from console.core.segments import run_sums
 from console.model.errors import ExpressionError
 from console.model.levels import LEVELS, Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     import re

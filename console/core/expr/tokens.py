@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from console.model.errors import ExpressionError
+from console.model.values import dataclass
 
 TEXT_LIMIT = 65_536
 SUFFIXES = {

@@ -6,8 +6,9 @@ default-counters.csv and DCGM's field list; integers print with %d, doubles with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from console.model.values import dataclass
 
 
 class Print(StrEnum):

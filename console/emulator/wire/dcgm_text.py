@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.emulator.wire.dcgm_fields import DCGM_FIELDS, UNKNOWN_XID, XID_TEXTS, DcgmField, Print
 from console.emulator.wire.exporter_labels import GpuLabels, Pod, PodLabels
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from console.model.values import dataclass
 from console.model.views import HeatMap, Plot, Split, Table, Tree
 from console.present.steady import Steady
 from console.ui.draw.heatmap import HeatPainter

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console.model.values import dataclass
 from console.present.safe import clean
 from console.ui.draw.runs import Runs, Segments, fit
 

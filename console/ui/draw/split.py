@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console.model.values import dataclass
 from console.model.views import Split
 
 if TYPE_CHECKING:

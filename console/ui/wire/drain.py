@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
