@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 export TEXTUAL_ANIMATIONS = none
 
-.PHONY: help demo test test-long lint format bench bench-quick pictures wheel servers clean
+.PHONY: help demo test test-long lint format bench bench-quick peers pictures wheel servers clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,11 +40,14 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) servers ## the table of docs/benchmarks, as ratios measured in one run
+bench: $(READY) servers peers ## the table of docs/benchmarks, as ratios measured in one run
 	$(BIN)/python -m bench
 
-bench-quick: $(READY) ## the part of it that takes under three minutes
+bench-quick: $(READY) ## the part of it that takes under three minutes, beside the last committed run of it
 	$(BIN)/python -m bench --quick
+
+peers: ## what `make bench` measures side by side with the console, where it can be had
+	@PYTHON=$(PYTHON) sh scripts/install-peers.sh $(VENV)-peers
 
 pictures: $(READY) ## the pictures of the README, from the console on the emulator
 	$(BIN)/python scripts/make_pictures.py

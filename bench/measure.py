@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import resource
@@ -21,7 +22,7 @@ class Figure:
     """One row of the table: a value beside its reference, both measured in this run.
 
     `ratio` is value / reference; `must` is the highest ratio (or value, where there is no reference) that reaches the
-    goal; None where nothing was promised.
+    goal; None where nothing was promised. `columns` make it a row of the side-by-side table, by their titles, instead.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Figure:
     must: float | None = None
     note: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float | None:
@@ -46,8 +48,9 @@ class Figure:
         return (self.value if self.ratio is None else self.ratio) <= self.must
 
     def as_json(self) -> dict[str, Any]:
-        """Return the figure with its ratio, JSON-safe."""
-        return {**asdict(self), "ratio": self.ratio, "reached": self.reached}
+        """Return the figure with its ratio, JSON-safe: what was not measured is null."""
+        value = None if math.isnan(self.value) else self.value
+        return {**asdict(self), "value": value, "ratio": self.ratio, "reached": self.reached}
 
 
 def seconds(function: Callable[[], object], runs: int) -> float:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bench.plots import draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,20 +41,49 @@ def row(figure: Figure) -> list[str]:
 HEAD = ["what", "measured", "reference in the same run", "ratio", "must reach", "reached", "note"]
 
 
-def markdown(figures: Sequence[Figure], machine: Mapping[str, Any], failures: Sequence[str]) -> str:
+def markdown(
+    figures: Sequence[Figure], machine: Mapping[str, Any], failures: Sequence[str], plots: Sequence[str] = ()
+) -> str:
     """Return the whole report as Markdown."""
     told = ", ".join(f"{key} {value}" for key, value in machine.items())
     lines = ["# Benchmarks", "", f"Made by `make bench` on: {told}.", ""]
     lines += ["| " + " | ".join(HEAD) + " |", "|" + " --- |" * len(HEAD)]
-    lines += ["| " + " | ".join(row(figure)) + " |" for figure in figures]
+    lines += ["| " + " | ".join(row(figure)) + " |" for figure in figures if not figure.columns]
+    lines += side_by_side(figures)
+    lines += [f"\n![{each.removesuffix('.svg')}]({each})" for each in plots]
     lines += [f"\nCould not be run: {each}" for each in failures]
     return "\n".join(lines) + "\n"
 
 
+def side_by_side(figures: Sequence[Figure]) -> list[str]:
+    """Return the rows of programs measured in the same way as Markdown, none where there are none."""
+    rows = [figure for figure in figures if figure.columns]
+    if not rows:
+        return []
+    titles = list(rows[0].columns)
+    lines = ["", "## Side by side", "", "| program | " + " | ".join(titles) + " | note |"]
+    lines.append("|" + " --- |" * (len(titles) + 2))
+    return [*lines, *(_beside(figure, titles) for figure in rows)]
+
+
+def _beside(figure: Figure, titles: Sequence[str]) -> str:
+    return "| " + " | ".join([figure.name, *(figure.columns.get(title, "") for title in titles), figure.note]) + " |"
+
+
 def text(figures: Sequence[Figure]) -> str:
-    """Return the table as aligned text."""
-    table = [HEAD[:6], *(row(figure)[:6] for figure in figures)]
-    widths = [max(len(line[i]) for line in table) for i in range(6)]
+    """Return the tables as aligned text."""
+    promised = [row(figure)[:6] for figure in figures if not figure.columns]
+    tables = [_aligned([HEAD[:6], *promised])] if promised else []
+    measured = [figure for figure in figures if figure.columns]
+    if measured:
+        titles = list(measured[0].columns)
+        rows = [[each.name, *(each.columns.get(title, "") for title in titles), each.note] for each in measured]
+        tables.append(_aligned([["program", *titles, "note"], *rows]))
+    return "\n\n".join(tables)
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
 
 
@@ -60,8 +92,9 @@ def update(name: str, figures: Sequence[Figure], machine: Mapping[str, Any]) -> 
     from bench.measure import Figure
 
     document = json.loads((FOLDER / f"{name}.json").read_text())
-    fields = [field.name for field in dataclass_fields(Figure)]
-    kept = {row["name"]: Figure(**{field: row[field] for field in fields}) for row in document["figures"]}
+    fields = {field.name for field in dataclass_fields(Figure)}
+    rows = [{key: value for key, value in row.items() if key in fields} for row in document["figures"]]
+    kept = {row["name"]: Figure(**{**row, "value": nan if row["value"] is None else row["value"]}) for row in rows}
     told = f"run apart: scheduled as {machine['scheduled as']}, load average {machine['load average']}"
     fresh = {each.name: replace(each, note=f"{each.note}; {told}".lstrip("; ")) for each in figures}
     write(name, list({**kept, **fresh}.values()), document["machine"], document["not_run"])
@@ -71,5 +104,6 @@ def write(name: str, figures: Sequence[Figure], machine: Mapping[str, Any], fail
     """Write `name`.json and `name`.md."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     document = {"machine": dict(machine), "figures": [each.as_json() for each in figures], "not_run": list(failures)}
-    (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
-    (FOLDER / f"{name}.md").write_text(markdown(figures, machine, failures))
+    plots = draw(figures, FOLDER) if name == "results" else []
+    (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    (FOLDER / f"{name}.md").write_text(markdown(figures, machine, failures, [plot.name for plot in plots]))

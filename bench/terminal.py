@@ -11,7 +11,7 @@ import signal
 import struct
 import termios
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bench.screen import Screen
 
@@ -19,14 +19,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
+class Drawn(Protocol):
+    """Anything that takes what a program writes."""
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece."""
+        ...
+
+
 class Terminal:
-    """A program on a pseudo-terminal of `columns` x `lines`; `screen` is what it has drawn."""
+    """A program on a pseudo-terminal of `columns` x `lines`; `screen` is what it has drawn, `bytes` how many it wrote,
+    the last of them at `read_at`.
+
+    `drawn_on` is another screen to draw on, in place of the fast one.
+    """
 
     def __init__(
-        self, command: Sequence[str], columns: int = 80, lines: int = 24, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        columns: int = 80,
+        lines: int = 24,
+        env: Mapping[str, str] | None = None,
+        drawn_on: Drawn | None = None,
     ) -> None:
         self.screen = Screen(columns, lines)
-        self.started = time.perf_counter()
+        self.bytes = 0
+        self.read_at = self.started = time.perf_counter()
+        self._drawn_on = drawn_on or self.screen
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             try:
@@ -50,7 +69,9 @@ class Terminal:
             piece = b""
         if not piece:
             raise EOFError
-        self.screen.feed(piece)
+        self.read_at = time.perf_counter()
+        self.bytes += len(piece)
+        self._drawn_on.feed(piece)
         return True
 
     def until(self, seen: Callable[[Screen], bool], timeout_s: float = 60.0) -> float:
