@@ -53,6 +53,11 @@ def told_facts(before: NodeFacts | None, part: FactsPart, join: Join, nodes: int
     return _compact(NodeFacts(part.fact, tuple(table), np.where(codes == _UNTOUCHED, kept, codes), part.at, source))
 
 
+def same_facts(one: NodeFacts, other: NodeFacts) -> bool:
+    """Whether two say the same of every node, whenever that was."""
+    return one.texts == other.texts and np.array_equal(one.codes, other.codes)
+
+
 def facts_remapped(old: NodeFacts, rows: Rows) -> NodeFacts:
     """Return facts in a new topology's order; `rows` is the old node row of each new one, -1 for a new node."""
     picked = old.codes[np.maximum(rows, 0)] if len(old.codes) else np.full(len(rows), NOT_TOLD, dtype=np.int32)

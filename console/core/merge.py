@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.core.addresses import addressed
 from console.core.aggregates import Told, told, told_remapped
-from console.core.facts import MOST_FACTS, fact_domains, facts_remapped, sound, told_facts
+from console.core.facts import MOST_FACTS, fact_domains, facts_remapped, same_facts, sound, told_facts
 from console.core.foreign_alerts import ForeignAlerts
 from console.core.join import Join, Joiner
 from console.core.placement import Placed, all_jobs, jobs_remapped, placed
@@ -219,8 +219,10 @@ class SiteMerger:
             return
         join = self._joiner.join(part.keys, source)
         self._strangers.note(source, f"fact {part.fact}", received_at, join.missed, join.missed_total)
-        self._facts[key] = told_facts(self._facts.get(key), part, join, len(self._mapped.nodes), source)
-        self._fact_domains = None
+        before = self._facts.get(key)
+        self._facts[key] = now = told_facts(before, part, join, len(self._mapped.nodes), source)
+        if before is None or not same_facts(before, now):
+            self._fact_domains = None
 
     def _record(self, part: RawPart) -> None:
         self._raw[part.path] = part.text[:MOST_RAW_TEXT]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.emulator.firmware import strays
 from console.model.levels import Level
 from console.model.topology import Domain
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from console.model.topology import SiteTopology
 
 FEED_RACKS = 60
-DRIVERS = ("570.133.20", "570.172.08", "580.65.06")
+DRIVERS = ("570.133.20", "570.172.08", "580.65.06", "570.86.15")
 _DRIVER_OF_RACK = np.array([0] * 14 + [1] * 2, dtype=np.uint8)
 _CANARY_RACKS = 4
 
@@ -116,12 +117,14 @@ def _leaves(topology: SiteTopology, blocks: Sequence[Block]) -> Domain:
 
 
 def _drivers(topology: SiteTopology) -> Domain:
-    """Most racks run one driver, some the one before; a few canaries the next one."""
+    """Most racks run one driver, some the one before; a few canaries the next one; strays one of long ago."""
     racks = np.arange(len(topology.racks))
     code = _DRIVER_OF_RACK[racks % len(_DRIVER_OF_RACK)]
     code[:_CANARY_RACKS] = 2
     code[0] = 0
-    return _grouped("driver", DRIVERS, Level.NODE, code[topology.parents(Level.NODE, Level.RACK)])
+    of_node = code[topology.parents(Level.NODE, Level.RACK)]
+    of_node[strays(len(of_node))] = 3
+    return _grouped("driver", DRIVERS, Level.NODE, of_node)
 
 
 def _grouped(kind: str, names: Sequence[str], unit: Level, code: NDArray[np.integer[Any]]) -> Domain:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from console.model.builtin_metrics import BUILTIN
 from console.model.columns import same_time
-from console.model.reading import ColumnPart, EventsPart, InOrder, JobsPart, Part, Reading, TopologyPart
+from console.model.reading import (
+    ColumnPart,
+    EventsPart,
+    FactsPart,
+    InOrder,
+    JobsPart,
+    NamedKeys,
+    Part,
+    Reading,
+    TopologyPart,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +28,7 @@ if TYPE_CHECKING:
     from console.emulator.world import World
     from console.model.events import Event
     from console.model.metrics import MetricTable
+    from console.model.topology import SiteTopology
 
 CADENCE_S = 1.0
 DEFAULT_GPUS = 1_000
@@ -63,6 +74,7 @@ class EmulatorSource:
         if topology.version != self._version:
             yield TopologyPart(topology)
             self._version, self._keys, self._jobs = topology.version, {}, None
+            yield from self._facts(topology, now)
         state = self._world.state(self._site, now)
         yield from self._columns(state)
         if state.gpu_job is not self._jobs:
@@ -71,6 +83,13 @@ class EmulatorSource:
         events = self._new_events(state)
         if events:
             yield EventsPart(events)
+
+    def _facts(self, topology: SiteTopology, now: float) -> Iterator[Part]:
+        from console.emulator.firmware import facts_of
+
+        keys = NamedKeys("node", topology.nodes)
+        for fact, texts in facts_of(topology).items():
+            yield FactsPart(fact, keys, texts, now)
 
     def _columns(self, state: SiteState) -> Iterator[Part]:
         for name, values in state.columns.items():

@@ -114,6 +114,7 @@ class NvmlSource:
             self._table.put(self._node, replace(gpu, values=kept), now)
             events += self._news_of(gpu, now)
         yield from self._table.parts()
+        yield from self._table.fact_parts(now)
         if events:
             yield EventsPart(tuple(events))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from console.core.kernel_log import pci_key
@@ -136,7 +137,7 @@ class NvmlReader:
             values.update(zip(names, map(float, numbers or [math.nan] * len(names)), strict=True))
         if "lost" in faults:
             return self._lost(index)
-        return SmiGpu(index, known.uuid, known.pci, known.model, values, tuple(faults), known.mig)
+        return replace(known, values=values, faults=tuple(faults))
 
     def _lost(self, index: int) -> SmiGpu:
         known = self._known.get(index) or SmiGpu(index, "", "", "")
@@ -168,7 +169,11 @@ class NvmlReader:
             pci=pci_key(self._text(lambda: nvml.nvmlDeviceGetPciInfo(handle).busId)),
             model=self._text(lambda: nvml.nvmlDeviceGetName(handle)),
             mig=self._text(lambda: nvml.nvmlDeviceGetMigMode(handle)[0]) == "1",
+            facts={fact: text for fact, text in (("driver", self.driver), ("vbios", self._vbios(handle))) if text},
         )
+
+    def _vbios(self, handle: Any) -> str:
+        return self._text(lambda: self._nvml.nvmlDeviceGetVbiosVersion(handle))
 
     def _text(self, get: Callable[[], Any]) -> str:
         try:

@@ -84,6 +84,8 @@ class WireNode(msgspec.Struct, gc=False):
     gres_used: Text = None
     tres: Text = None
     tres_used: Text = None
+    version: Text = None
+    operating_system: Text = None
 
 
 class WireJob(msgspec.Struct, gc=False):

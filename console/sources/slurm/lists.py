@@ -84,6 +84,7 @@ class Lists:
         there = gpus_of(part)
         if there != self._node_gpus:
             self._node_gpus, self._known = there, {}
+        yield from book.facts(part.keys, body.received_at)
         return part, when(answer.last_update)
 
     def _jobs(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[JobsPart, float]]:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.model.reading import NamedKeys, NodeReportsPart
+from console.model.reading import FactsPart, NamedKeys, NodeReportsPart
 from console.model.scheduling import NodeReason
 from console.sources.slurm.gres import gpus
 from console.sources.slurm.words import Words, node_state, split, when
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from console.model.scheduling import NodeState
     from console.sources.slurm.bodies import WireNode
@@ -30,6 +30,7 @@ class NodeBook:
         self._kinds: dict[Kind, int] = {}
         self._kind: list[int] = []
         self._reasons: dict[int, NodeReason] = {}
+        self._facts: dict[str, list[str]] = {"scheduler_version": [], "os": []}
 
     def add(self, rows: Sequence[WireNode]) -> None:
         """Take some nodes; thousands of them are of a few kinds, so that each kind is looked at once."""
@@ -41,6 +42,8 @@ class NodeBook:
             )
             for row in rows
         ]
+        self._facts["scheduler_version"] += [row.version or "" for row in rows]
+        self._facts["os"] += [row.operating_system or "" for row in rows]
         for place, row in enumerate(rows, before):
             if row.reason:
                 self._reasons[place] = NodeReason(row.reason, when(row.reason_changed_at), row.reason_set_by_user or "")
@@ -58,6 +61,12 @@ class NodeBook:
         columns = table[np.array(self._kind, dtype=np.intp)] if self._kind else np.zeros((0, 3), dtype=np.int32)
         gpus_there, allocated = columns[:, 1].astype(np.int16), columns[:, 2].astype(np.int16)
         return NodeReportsPart(keys, tuple(states), columns[:, 0].copy(), gpus_there, allocated, self._reasons, at)
+
+    def facts(self, keys: NamedKeys, at: float) -> Iterator[FactsPart]:
+        """Yield what its nodes run, as far as slurmd tells: Slurm's version and the operating system."""
+        for fact, values in self._facts.items():
+            if any(values):
+                yield FactsPart(fact, keys, tuple(values), at)
 
 
 def gpus_of(part: NodeReportsPart) -> dict[str, int]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from console.model.metrics import Metric, MetricTable
 
 TEXT_LIMIT = 96
+FACTS = (("driver", "driver_version"), ("vbios", "vbios_version"))
 
 
 class RowReader:
@@ -56,6 +57,7 @@ class RowReader:
             values=values,
             faults=tuple(faults),
             mig=plain(self._cell(cells, "mig.mode.current")).lower() == "enabled",
+            facts={fact: text for fact, name in FACTS if (text := _text(self._cell(cells, name)))},
         )
 
     def _cell(self, cells: list[str], name: str) -> str:

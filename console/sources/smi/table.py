@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.model.identity import parse_uuids
-from console.model.reading import ColumnPart, GpuKeys
+from console.model.reading import ColumnPart, FactsPart, GpuKeys, NamedKeys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,8 @@ class GpuTable:
         self._at: Times = np.zeros(0)
         self._values: dict[str, Values] = {}
         self._keys: GpuKeys | None = None
+        self._facts: dict[str, dict[str, dict[str, str]]] = {}
+        self._fact_keys: dict[str, NamedKeys] = {}
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -40,6 +42,8 @@ class GpuTable:
         """Take what a GPU says; a value that it does not give is missing from now on."""
         row = self._row(node, gpu)
         self._at[row] = at
+        for fact, text in gpu.facts.items():
+            self._facts.setdefault(fact, {}).setdefault(node, {})[gpu.key] = text
         for name, column in self._values.items():
             column[row] = gpu.values.get(name, math.nan)
         for name in gpu.values.keys() - self._values.keys():
@@ -66,6 +70,14 @@ class GpuTable:
         keys, at = self._joined(), self._at[:count].copy()
         for name, column in self._values.items():
             yield ColumnPart(name, keys, column[:count].copy(), at)
+
+    def fact_parts(self, at: float) -> Iterator[FactsPart]:
+        """Yield what the nodes have of each thing; GPUs of one node that differ are told side by side."""
+        for fact, nodes in self._facts.items():
+            keys = self._fact_keys.get(fact)
+            if keys is None or len(keys) != len(nodes):
+                keys = self._fact_keys[fact] = NamedKeys("node", tuple(nodes))
+            yield FactsPart(fact, keys, tuple(", ".join(sorted(set(each.values()))) for each in nodes.values()), at)
 
     def _row(self, node: str, gpu: SmiGpu) -> int:
         key = (node, gpu.index if gpu.index >= 0 else gpu.key)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from console.model.metrics import Metric, MetricTable
 
-IDENTITY = ("index", "uuid", "pci.bus_id", "name", "mig.mode.current", "count")
+IDENTITY = ("index", "uuid", "pci.bus_id", "name", "mig.mode.current", "count", "driver_version", "vbios_version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class SmiGpu:
     """One GPU at one time.
 
     `values` are in our units by metric, NaN where there is none; `faults` names the metrics whose cell tells of a
-    fault (`[Unknown Error]`, `ERR!`, `[GPU is lost]`). `index` is -1 and texts are empty where it does not say.
+    fault (`[Unknown Error]`, `ERR!`, `[GPU is lost]`). `index` is -1 and texts are empty where it does not say;
+    `facts` are what it says of its driver and VBIOS, by the fact's name.
     """
 
     index: int
@@ -30,6 +31,7 @@ class SmiGpu:
     values: Mapping[str, float] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
     mig: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -76,10 +76,11 @@ def read_xml(text: str, metrics: MetricTable) -> tuple[SmiGpu, ...]:
     gpus = root.findall("gpu")
     # Where GPUs were left out, the position says nothing of the index.
     whole = (root.findtext("attached_gpus") or "").strip() in ("", str(len(gpus)))
-    return tuple(_gpu(index if whole else -1, each, metrics) for index, each in enumerate(gpus))
+    driver = _text(root, "driver_version")
+    return tuple(_gpu(index if whole else -1, each, metrics, driver) for index, each in enumerate(gpus))
 
 
-def _gpu(index: int, gpu: ElementTree.Element, metrics: MetricTable) -> SmiGpu:
+def _gpu(index: int, gpu: ElementTree.Element, metrics: MetricTable, driver: str) -> SmiGpu:
     values: dict[str, float] = {}
     faults: list[str] = []
     for name in (*PATHS, *_ECC):
@@ -97,6 +98,7 @@ def _gpu(index: int, gpu: ElementTree.Element, metrics: MetricTable) -> SmiGpu:
         values=values,
         faults=tuple(faults),
         mig=_text(gpu, "mig_mode/current_mig").lower() == "enabled",
+        facts={fact: text for fact, text in (("driver", driver), ("vbios", _text(gpu, "vbios_version"))) if text},
     )
 
 

@@ -46,6 +46,7 @@ class Decoder:
             if done % NODES_A_STEP == NODES_A_STEP - 1:
                 yield breath
         yield from self._table.parts()
+        yield from self._table.fact_parts(now)
         if events:
             yield EventsPart(tuple(events))
 
