@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.core.job_states import WAITING_RANK, rank
 from console.core.texts import TextValues, remembered
-from console.model.jobs import JobState
 from console.model.levels import Level
 from console.model.values import dataclass
 
@@ -24,30 +24,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 HOUR_S = 3600.0
-WAITING = frozenset(
-    {
-        JobState.PENDING,
-        JobState.REQUEUED,
-        JobState.REQUEUE_FED,
-        JobState.REQUEUE_HOLD,
-        JobState.RESV_DEL_HOLD,
-        JobState.SPECIAL_EXIT,
-    }
-)
-HOLDING = frozenset(
-    {
-        JobState.RUNNING,
-        JobState.COMPLETING,
-        JobState.CONFIGURING,
-        JobState.RESIZING,
-        JobState.SIGNALING,
-        JobState.STAGE_OUT,
-        JobState.STOPPED,
-        JobState.SUSPENDED,
-    }
-)
-# Running first, then what still has its nodes, then what waits, then what has ended.
-RUNNING_RANK, HOLDING_RANK, WAITING_RANK, ENDED_RANK = range(4)
 _TEXTS: dict[str, Callable[[Job], str]] = {
     "job_id": lambda job: job.id,
     "name": lambda job: job.name,
@@ -71,13 +47,6 @@ _NUMBERS: dict[str, Callable[[Job], float]] = {
     "limit_s": lambda job: job.time_limit_s or np.nan,
     "rank": lambda job: rank(job.state),
 }
-
-
-def rank(state: JobState) -> int:
-    """Return where a state stands in the usual order."""
-    if state is JobState.RUNNING:
-        return RUNNING_RANK
-    return HOLDING_RANK if state in HOLDING else WAITING_RANK if state in WAITING else ENDED_RANK
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,12 @@ from console.core.addresses import addressed
 from console.core.aggregates import Told, told, told_remapped
 from console.core.facts import MOST_FACTS, fact_domains, facts_remapped, same_facts, sound, told_facts
 from console.core.foreign_alerts import ForeignAlerts
+from console.core.job_memory import JobMemory
 from console.core.join import Join, Joiner
 from console.core.placement import Placed, all_jobs, jobs_remapped, placed
 from console.core.remap import named_map, row_count, row_map
 from console.core.reports import fits, reported, reports_remapped
+from console.core.reservations import reserved
 from console.core.sameness import same_topology
 from console.core.strangers import Strangers
 from console.core.summary import Summary
@@ -31,6 +33,7 @@ from console.model.reading import (
     JobsPart,
     NodeReportsPart,
     RawPart,
+    ReservationsPart,
     TopologyPart,
 )
 from console.model.snapshot import SiteFrame
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from console.model.jobs import Jobs
     from console.model.metrics import MetricTable
     from console.model.reading import Part
-    from console.model.scheduling import NodeFacts, NodeReports
+    from console.model.scheduling import NodeFacts, NodeReports, Reservation
     from console.model.topology import Domain, SiteTopology
 
 MOST_EVENTS = 1000
@@ -70,6 +73,8 @@ class SiteMerger:
         self._told: dict[tuple[str, str, Level], Told] = {}
         self._placed: dict[str, Placed] = {}
         self._jobs: Jobs | None = None
+        self._ended: dict[str, JobMemory] = {}
+        self._reservations: dict[str, tuple[Reservation, ...]] = {}
         self._reports: dict[str, NodeReports] = {}
         self._facts: dict[tuple[str, str], NodeFacts] = {}
         self._fact_domains: dict[str, Domain] | None = {}
@@ -102,8 +107,14 @@ class SiteMerger:
         elif isinstance(part, EventsPart):
             newest = islice(part.events, max(0, len(part.events) - MOST_EVENTS), None)
             self._events.extend(addressed(newest, self.topology, self._joiner.node_row))
-        elif isinstance(part, AlertsPart):
+        else:
+            self._words(part, source)
+
+    def _words(self, part: AlertsPart | ReservationsPart | RawPart, source: str) -> None:
+        if isinstance(part, AlertsPart):
             self._alerts.take(source, part.alerts)
+        elif isinstance(part, ReservationsPart):
+            self._reservations[source] = reserved(part.reservations, self.topology, self._joiner.node_row)
         elif isinstance(part, RawPart):
             self._record(part)
 
@@ -131,6 +142,8 @@ class SiteMerger:
             alerts=self._alerts.listed(self._mapped, self._joiner.node_row),
             facts=MappingProxyType(dict(self._facts)),
             fact_domains=MappingProxyType(self._fact_domains),
+            reservations=MappingProxyType(dict(self._reservations)),
+            ended=tuple(run for memory in self._ended.values() for run in memory.listed()),
         )
 
     def _column(self, part: ColumnPart, source: str, stale_after_s: float, received_at: float) -> None:
@@ -200,6 +213,9 @@ class SiteMerger:
         done = placed(part, self._mapped, order, self._joiner.node_rows, source)
         if order is None:
             self._strangers.note(source, "jobs", received_at, done.missed, len(done.missed))
+        before = self._placed.get(source)
+        memory = self._ended.setdefault(source, JobMemory())
+        memory.take(before.jobs if before else None, done.jobs, self._mapped, received_at)
         self._placed[source] = done
         self._jobs = None
 

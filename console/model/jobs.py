@@ -54,6 +54,8 @@ class Job:
     `time_limit_s` is infinite where the scheduler sets no limit. `tasks` are the waiting tasks that one row of a job
     array stands for, `gpus` and `nodes` those of one of them. `words` is the state with its flags as the scheduler
     spells them (`RUNNING+SIGNALING`), empty where the state says it all. `array` is the id of a task's job array.
+    `restarts` is how often the scheduler started it anew, `exit_code` and `exit_signal` how its program ended, -1
+    where not told; `requeue` is whether it may be started anew. `output` is the file that it writes to.
     """
 
     id: str
@@ -74,6 +76,28 @@ class Job:
     tasks: int = 1
     words: str = ""
     array: str = ""
+    restarts: int = -1
+    exit_code: int = -1
+    exit_signal: int = -1
+    requeue: bool | None = None
+    output: str = ""
+    comment: str = ""
+    features: str = ""
+    reservation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run of a job that is over and that its scheduler tells no more: the job as it was last told.
+
+    `nodes` are the names of the inventory; `seen_at` is when it was last told, UTC epoch seconds; `again` says that
+    the job was started anew, so that this is an earlier run of a job that may still be listed.
+    """
+
+    job: Job
+    nodes: tuple[str, ...]
+    seen_at: float
+    again: bool = False
 
 
 @dataclass(frozen=True, eq=False)

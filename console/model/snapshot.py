@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from console.model.columns import Column, Values
     from console.model.events import Alert, CheckResult, Event, Finding
-    from console.model.jobs import Jobs
+    from console.model.jobs import EndedRun, Jobs
     from console.model.levels import Level
     from console.model.scheduling import NodeFacts, NodeReports, Reservation
     from console.model.topology import Domain, SiteTopology
@@ -124,6 +124,7 @@ class SiteFrame:
     facts: Mapping[tuple[str, str], NodeFacts] = field(default_factory=dict)
     fact_domains: Mapping[str, Domain] = field(default_factory=dict)
     reservations: Mapping[str, tuple[Reservation, ...]] = field(default_factory=dict)
+    ended: tuple[EndedRun, ...] = ()
 
     @property
     def site(self) -> str:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from tests.support.bad_http import Behaviour, Request, Writer
 
 Row = dict[str, Any]
-NODE_TIMES = ("reason_changed_at", "last_busy", "boot_time")
+NODE_TIMES = ("reason_changed_at", "last_busy", "boot_time", "start_time", "end_time")
 JOB_NUMBERS = (
     "submit_time", "start_time", "end_time", "time_limit", "array_job_id", "array_task_id", "node_count", "tasks",
     "het_job_id", "het_job_offset",
 )  # fmt: skip
 UNSET, INFINITE = object(), object()
+WHAT = ("nodes", "jobs", "reservations", "diag")
 
 
 def node(name: str, *states: str, **more: Any) -> Row:
@@ -44,6 +45,12 @@ def job(number: int, *states: str, **more: Any) -> Row:
     row |= {"tres_req_str": "cpu=1,node=1", "tres_per_node": "", "tres_per_task": ""}
     row |= dict.fromkeys(JOB_NUMBERS, 0) | {"array_task_id": UNSET, "time_limit": UNSET, "node_count": 1, "tasks": 1}
     return row | more
+
+
+def reservation(name: str, **more: Any) -> Row:
+    """Return a reservation for ada, of an hour that has begun."""
+    row: Row = {"name": name, "node_list": "n[1-2]", "start_time": 1_799_999_000, "end_time": 1_800_002_600}
+    return row | {"users": "ada,ada", "accounts": "", "flags": ["MAINT", "IGNORE_JOBS"]} | more
 
 
 def told(rows: list[Row], *, plain: bool) -> list[Row]:
@@ -81,6 +88,7 @@ class FakeSlurm:
 
     nodes: list[Row] = field(default_factory=list)
     jobs: list[Row] = field(default_factory=list)
+    reservations: list[Row] = field(default_factory=list)
     offers: tuple[str, ...] = ("v0.0.39", "v0.0.40", "v0.0.41")
     token: str = ""
     now: float = 1_800_000_000.0
@@ -102,7 +110,7 @@ class FakeSlurm:
             paths = {f"/slurm/{version}/{what}/": {} for version in self.offers for what in ("nodes", "jobs", "diag")}
             return 200, "application/json", json.dumps({"paths": paths}).replace("/", "\\/")
         pieces = parts.path.strip("/").split("/")
-        if len(pieces) != 3 or pieces[1] not in self.offers or pieces[2] not in ("nodes", "jobs", "diag"):
+        if len(pieces) != 3 or pieces[1] not in self.offers or pieces[2] not in WHAT:
             return 404, "text/plain", "Unable find requested URL. Please view /openapi/v3 for API reference."
         if self.token and headers.get("x-slurm-user-token") != self.token:
             return (
@@ -121,7 +129,8 @@ class FakeSlurm:
         if query and float(query["update_time"][0]) - 1 >= self.changed_at:
             return 304, "", ""
         plain = version <= "v0.0.38"
-        rows = told(self.nodes if what == "nodes" else self.jobs, plain=plain)
+        lists = {"nodes": self.nodes, "jobs": self.jobs, "reservations": self.reservations}
+        rows = told(lists[what], plain=plain)
         body: Row = {what: rows, "meta": self._meta(plain), "errors": []}
         if not plain:
             body |= {"last_update": _number(int(self.now)), "warnings": []}

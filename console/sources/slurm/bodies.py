@@ -88,6 +88,20 @@ class WireNode(msgspec.Struct, gc=False):
     operating_system: Text = None
 
 
+class WireSignal(msgspec.Struct, gc=False):
+    """The signal that ended a program; `signal_id` up to v0.0.39."""
+
+    id: Loose = None
+    signal_id: Loose = None
+
+
+class WireExit(msgspec.Struct, gc=False):
+    """How a program ended, in v0.0.39 and later."""
+
+    return_code: Loose = None
+    signal: WireSignal | None = None
+
+
 class WireJob(msgspec.Struct, gc=False):
     """What is read of a job."""
 
@@ -119,6 +133,25 @@ class WireJob(msgspec.Struct, gc=False):
     array_task_string: Text = None
     het_job_id: Loose = None
     het_job_offset: Loose = None
+    restart_cnt: Loose = None
+    exit_code: int | WireExit | None = None
+    requeue: bool | Loose = None
+    standard_output: Text = None
+    comment: Text = None
+    features: Text = None
+    resv_name: Text = None
+
+
+class WireReservation(msgspec.Struct, gc=False):
+    """What is read of a reservation."""
+
+    name: Text = None
+    node_list: Text = None
+    start_time: Loose = None
+    end_time: Loose = None
+    flags: Words = None
+    users: Words = None
+    accounts: Words = None
 
 
 class NodesBody(msgspec.Struct):
@@ -141,8 +174,18 @@ class JobsBody(msgspec.Struct):
     warnings: Said = None
 
 
-Row = TypeVar("Row", WireNode, WireJob)
-Body = TypeVar("Body", NodesBody, JobsBody)
+class ReservationsBody(msgspec.Struct):
+    """The answer of `reservations`."""
+
+    rows: list[WireReservation] = msgspec.field(name="reservations")
+    last_update: Loose = None
+    meta: Meta | None = None
+    errors: Said = None
+    warnings: Said = None
+
+
+Row = TypeVar("Row", WireNode, WireJob, WireReservation)
+Body = TypeVar("Body", NodesBody, JobsBody, ReservationsBody)
 Decoded = TypeVar("Decoded")
 
 
@@ -227,3 +270,6 @@ def short(error: Exception) -> str:
 
 NODES: ListReader[WireNode, NodesBody] = ListReader("nodes", WireNode, NodesBody)
 JOBS: ListReader[WireJob, JobsBody] = ListReader("jobs", WireJob, JobsBody)
+RESERVATIONS: ListReader[WireReservation, ReservationsBody] = ListReader(
+    "reservations", WireReservation, ReservationsBody
+)

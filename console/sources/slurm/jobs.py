@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,12 +10,13 @@ from console.model.jobs import Job, JobState
 from console.model.reading import JobsPart
 from console.sources.slurm.gres import gpus
 from console.sources.slurm.nodelist import names
-from console.sources.slurm.words import count, job_state, minutes_s, split, when
+from console.sources.slurm.words import count, job_state, minutes_s, number, split, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from console.sources.slurm.bodies import WireJob
+    from console.sources.slurm.bodies import WireExit, WireJob
+    from console.sources.slurm.words import Loose
 
 # States in which a job has its nodes.
 HOLDING = frozenset(
@@ -41,6 +43,7 @@ WAITING = frozenset(
 )
 ALL_GPUS, NO_GPUS = -1, 0
 MOST_TASKS = 10_000_000
+MOST_STATUS = 0xFFFF
 Known = dict[int | float, "tuple[WireJob, Told]"]
 _TASKS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?(?::([1-9][0-9]{0,8}))?")
 
@@ -135,6 +138,7 @@ def _asked(row: WireJob, nodes: int) -> int:
 def _job(row: WireJob, state: JobState, words: str, total: int, nodes: int, cluster: str) -> Job:
     id, array, tasks = _identity(row)
     waiting, holding = state in WAITING, state in HOLDING
+    code, signal = (-1, -1) if waiting or holding else _exit(row.exit_code)
     return Job(
         id=id,
         name=row.name or "",
@@ -154,7 +158,31 @@ def _job(row: WireJob, state: JobState, words: str, total: int, nodes: int, clus
         tasks=tasks,
         words=words,
         array=array,
+        restarts=-1 if row.restart_cnt is None else count(row.restart_cnt),
+        exit_code=code,
+        exit_signal=signal,
+        requeue=row.requeue if isinstance(row.requeue, bool) else bool(count(row.requeue)) if row.requeue else None,
+        output=row.standard_output or "",
+        comment=row.comment or "",
+        features=row.features or "",
+        reservation=row.resv_name or "",
     )
+
+
+def _exit(told: int | WireExit | None) -> tuple[int, int]:
+    """Return exit code and signal, -1 where not told; v0.0.38 gives what wait(2) does."""
+    if isinstance(told, int):
+        return (told >> 8 & 0xFF, told & 0x7F) if 0 <= told <= MOST_STATUS else (-1, -1)
+    if told is None:
+        return -1, -1
+    code, signal = _or_unset(told.return_code), told.signal
+    # Where a program did end, and no signal is told, there was none.
+    return code, _or_unset(signal.id or signal.signal_id, 0 if code >= 0 else -1) if signal else -1
+
+
+def _or_unset(value: Loose, unset: int = -1) -> int:
+    found = number(value)
+    return int(found) if math.isfinite(found) else unset
 
 
 def _reason(row: WireJob) -> str:

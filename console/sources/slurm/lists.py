@@ -1,4 +1,4 @@
-"""Decodes both lists of a cluster on the compute thread, and keeps what the last full ones said."""
+"""Decodes the lists of a cluster on the compute thread, and keeps what the last full ones said."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from console.model.reading import EventsPart, JobsPart, NodeReportsPart
+from console.model.reading import EventsPart, JobsPart, NodeReportsPart, ReservationsPart
 from console.sources.slurm.api import CHANGES
-from console.sources.slurm.bodies import JOBS, NODES, Release, texts
+from console.sources.slurm.bodies import JOBS, NODES, RESERVATIONS, Release, texts
 from console.sources.slurm.jobs import JobBook
 from console.sources.slurm.nodes import NodeBook, gpus_of
+from console.sources.slurm.reservations import reservation
 from console.sources.slurm.words import when
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from console.link.http import Body
     from console.model.errors import SourceError
     from console.model.reading import Part
-    from console.sources.slurm.bodies import JobsBody, NodesBody, Who
+    from console.sources.slurm.bodies import JobsBody, NodesBody, ReservationsBody, Who
     from console.sources.slurm.jobs import Known
 
 # A list that never changes is read in full now and then all the same.
@@ -28,13 +29,14 @@ ROWS_A_STEP = 500
 BREATH = EventsPart(())
 NOT_MODIFIED = 304
 T = TypeVar("T")
+Told = tuple["NodeReportsPart | JobsPart | ReservationsPart", float]
 
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
     """The part of a list's last full answer, and the server's time of it (0 where it does not say)."""
 
-    part: NodeReportsPart | JobsPart
+    part: NodeReportsPart | JobsPart | ReservationsPart
     since: float
     full_at: float
 
@@ -68,9 +70,16 @@ class Lists:
             if kept is not None:
                 yield replace(kept.part, at=body.received_at)
             return
-        part, last_update = yield from self._nodes(body, notes) if what == "nodes" else self._jobs(body, notes)
-        self._kept[what] = _Kept(part, last_update or server_at, body.received_at)
-        yield part
+        told = yield from self._read(what, body, notes)
+        self._kept[what] = _Kept(told[0], told[1] or server_at, body.received_at)
+        yield told[0]
+
+    def _read(self, what: str, body: Body, notes: dict[str, str]) -> Generator[Part, None, Told]:
+        if what == "nodes":
+            return (yield from self._nodes(body, notes))
+        if what == "jobs":
+            return (yield from self._jobs(body, notes))
+        return (yield from self._reservations(body, notes))
 
     def _nodes(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[NodeReportsPart, float]]:
         answer = yield from _breathing(NODES.read(body.content, self._who))
@@ -100,7 +109,14 @@ class Lists:
         self._known = book.known
         return book.part(body.received_at), when(answer.last_update)
 
-    def _heed(self, answer: NodesBody | JobsBody, notes: dict[str, str]) -> None:
+    def _reservations(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[ReservationsPart, float]]:
+        answer = yield from _breathing(RESERVATIONS.read(body.content, self._who))
+        self._heed(answer, notes)
+        cluster = self._cluster or self.release.cluster or ""
+        told = tuple(reservation(row, cluster) for row in answer.rows if row.name)
+        return ReservationsPart(told, body.received_at), when(answer.last_update)
+
+    def _heed(self, answer: NodesBody | JobsBody | ReservationsBody, notes: dict[str, str]) -> None:
         """Take what an answer says of itself; raise its error where that is all it has."""
         if answer.meta is not None:
             self.release = answer.meta.release

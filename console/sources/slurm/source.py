@@ -1,4 +1,4 @@
-"""Reads one Slurm cluster: all nodes and all jobs, at most every 30 s, and what that costs slurmctld."""
+"""Reads one Slurm cluster: nodes and jobs at most every 30 s, reservations, and what that costs slurmctld."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ BUSY_CADENCE_S = 120.0
 SLACK_S = 1.0
 SKEW_S = 2.0
 LISTS = ("nodes", "jobs")
+RESERVATIONS = "reservations"
+# People make reservations, days ahead: they are asked for ten times more seldom.
+RESERVATIONS_EVERY = 10
 
 
 @dataclass(eq=False)
@@ -73,6 +76,7 @@ class SlurmSource:
         cluster = str(config.options.get("cluster", ""))
         self._lists = Lists(who, cluster, lambda text: self._api.explained(ServerFailed(*who, text)))
         self._lists_at = -math.inf
+        self._lists_read = 0
         self._busy = ""
 
     async def read(self) -> Reading:
@@ -83,6 +87,7 @@ class SlurmSource:
             await self._read_diag(haul)
             if self._monotonic() - self._lists_at >= self._every_s() - min(SLACK_S, self._cadence_s / 2):
                 await self._read_lists(haul)
+                await self._read_reservations(haul)
                 self._lists_at = self._monotonic()
         except (NotOffered, BadPayload, Unreachable):
             self._api.forget()  # another slurmrestd may be there when it is back
@@ -137,6 +142,17 @@ class SlurmSource:
             raise faults[0]
         haul.warnings += map(str, faults)
 
+    async def _read_reservations(self, haul: _Haul) -> None:
+        """Ask for the reservations now and then; a site may refuse that, and the rest is worth reading all the same."""
+        due = self._lists_read % RESERVATIONS_EVERY == 0
+        self._lists_read += 1
+        if not due:
+            return
+        try:
+            haul.bodies[RESERVATIONS] = await self._ask_list(RESERVATIONS)
+        except SourceError as error:
+            haul.notes[RESERVATIONS] = f"not known: {error.message}"
+
     async def _ask_list(self, what: str) -> Body:
         """Return a list, or that it has not changed.
 
@@ -160,7 +176,12 @@ class SlurmSource:
         server_at = haul.diag.at if haul.diag is not None else 0.0
         for what in list(haul.bodies):
             # A body is let go of as soon as it is decoded.
-            yield from self._lists.decode(what, haul.bodies.pop(what), server_at, haul.notes)
+            try:
+                yield from self._lists.decode(what, haul.bodies.pop(what), server_at, haul.notes)
+            except SourceError as error:
+                if what != RESERVATIONS:
+                    raise
+                haul.notes[what] = f"not known: {error.message}"
         haul.notes |= self._notes()
 
     def _notes(self) -> dict[str, str]:

@@ -10,10 +10,11 @@ import pytest
 
 from console.model.errors import BadPayload
 from console.model.jobs import JobState
-from console.sources.slurm.bodies import JOBS, NODES, Who, texts
+from console.sources.slurm.bodies import JOBS, NODES, RESERVATIONS, Who, texts
 from console.sources.slurm.diag import read_diag
 from console.sources.slurm.jobs import JobBook
 from console.sources.slurm.nodes import NodeBook
+from console.sources.slurm.reservations import reservation
 
 FOLDER = Path(__file__).parents[4] / "shared" / "payloads" / "slurm"
 WHO = Who("muc1", "slurm")
@@ -122,3 +123,16 @@ def test_what_is_another_kind_of_answer_is_refused_with_a_reason(path: Path) -> 
         if rows(path, key) is None:
             with pytest.raises(BadPayload, match=f"no list of {key}: "):
                 drained(reader.read(path.read_bytes(), WHO))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", cases(lambda path: "reservations" in path.name and path.suffix == ".json"))
+def test_every_list_of_reservations_is_read_in_full(path: Path) -> None:
+    expected = json.loads(path.read_bytes())["reservations"]
+    answer = drained(RESERVATIONS.read(path.read_bytes(), WHO))
+    told = [reservation(row, "") for row in answer.rows]
+    assert [each.name for each in told] == [row["name"] for row in expected]
+    for each, row in zip(told, expected, strict=True):
+        assert len(each.nodes) == row["node_count"]
+        assert (each.start_at, each.end_at) == (plain(row["start_time"]), plain(row["end_time"]))
+        assert list(each.flags) == row["flags"]
+        assert ",".join(each.accounts) == row["accounts"]

@@ -11,10 +11,10 @@ import pytest
 from console.config.values import Auth, Secret, SourceConfig
 from console.model import errors
 from console.model.jobs import JobState
-from console.model.reading import EventsPart, JobsPart, NodeReportsPart
+from console.model.reading import EventsPart, JobsPart, NodeReportsPart, ReservationsPart
 from console.sources.slurm.bodies import JOBS, NODES, Who
-from console.sources.slurm.source import SlurmSource
-from tests.support.fake_slurm import INFINITE, FakeSlurm, job, node
+from console.sources.slurm.source import RESERVATIONS_EVERY, SlurmSource
+from tests.support.fake_slurm import INFINITE, FakeSlurm, job, node, reservation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,8 +132,8 @@ async def test_the_newest_version_that_both_can_do_is_spoken() -> None:
 
 async def test_a_server_without_the_newer_address_of_its_specification() -> None:
     reading, parts = await read(opened(slurm(openapi_v3=False)))
-    assert len(parts) == 2
-    assert reading.requests == 5
+    assert len(parts) == 3
+    assert reading.requests == 6
 
 
 async def test_a_version_may_be_pinned_and_must_be_there() -> None:
@@ -268,7 +268,7 @@ async def test_a_refused_token_is_read_anew_at_once(tmp_path: Path) -> None:
         await source.read()
     assert "worn-out" not in str(caught.value)
     file.write_text("new")
-    assert len((await read(source))[1]) == 2
+    assert len((await read(source))[1]) == 3
     of.token = "newer"
     file.write_text("newer")
     reading, _ = await read(source)
@@ -313,8 +313,8 @@ async def test_the_user_is_the_token_s_unless_one_is_named(tmp_path: Path) -> No
     of.respond = lambda target, headers: (seen.append(headers.get("x-slurm-user-name")), respond(target, headers))[1]  # type: ignore[method-assign]
     await read(opened(of, auth=with_token(file)))
     await read(opened(of, auth=with_token(file), options={"user": "root"}))
-    assert set(seen[:4]) == {"sre"}
-    assert set(seen[4:]) == {"root"}
+    assert set(seen[:5]) == {"sre"}
+    assert set(seen[5:]) == {"root"}
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ async def test_one_list_that_fails_does_not_cost_the_other() -> None:
     respond, broken = of.respond, (500, "application/json", '{"errors": [{"error": "jobs are broken"}]}')
     of.respond = lambda target, headers: broken if target.endswith("/jobs") else respond(target, headers)  # type: ignore[method-assign]
     reading, parts = await read(opened(of))
-    assert len(parts) == 1
+    assert [type(part) for part in parts] == [NodeReportsPart, ReservationsPart]
     assert any("jobs are broken" in warning for warning in reading.warnings)
 
 
@@ -426,3 +426,48 @@ def test_what_is_no_list_of_jobs_is_refused(content: bytes) -> None:
 
 def test_no_nodes_at_all_is_an_answer() -> None:
     assert drained(NODES.read(b'{"nodes": [], "errors": []}', WHO)).rows == []
+
+
+async def test_a_reservation_tells_its_nodes_users_and_times(version: str) -> None:
+    _, parts = await read(opened(slurm(offers=(version,), reservations=[reservation("maint")])))
+    assert isinstance(parts[2], ReservationsPart)
+    (told,) = parts[2].reservations
+    assert (told.name, told.nodes, told.users) == ("maint", ("n1", "n2"), ("ada",))
+    assert (told.start_at, told.end_at, told.flags) == (T0 - 1000, T0 + 2600, ("MAINT", "IGNORE_JOBS"))
+
+
+async def test_reservations_are_asked_for_seldom_and_may_be_refused() -> None:
+    of, clock = slurm(), Clock()
+    source = opened(of, clock)
+    for _ in range(RESERVATIONS_EVERY):
+        await read(source)
+        clock.now += 30
+    assert len([path for path in of.asked if "/reservations" in path]) == 1
+    respond = of.respond
+    refused = (500, "application/json", '{"errors": [{"error": "not for you"}]}')
+    of.respond = lambda target, headers: refused if "/reservations" in target else respond(target, headers)  # type: ignore[method-assign]
+    reading, parts = await read(source)
+    assert [type(part) for part in parts] == [NodeReportsPart, JobsPart]
+    assert "not for you" in reading.notes["reservations"]
+    assert reading.warnings == ()
+
+
+async def test_how_a_job_ended_is_told_in_every_notation(version: str) -> None:
+    plain = version == "v0.0.38"
+    ends = [256, 9] if plain else [
+        {"status": ["ERROR"], "return_code": {"set": True, "infinite": False, "number": 1},
+         "signal": {"id": {"set": False, "infinite": False, "number": 0}, "name": ""}},
+        {"status": ["SIGNALED"], "return_code": {"set": True, "infinite": False, "number": 0},
+         "signal": {"id": {"set": True, "infinite": False, "number": 9}, "name": "KILL"}},
+    ]  # fmt: skip
+    words = {"restart_cnt": 2, "requeue": True, "standard_output": "/home/ada/1.out", "comment": "llm"}
+    of = FakeSlurm(list(NODES_WANTED), [job(i, "FAILED", exit_code=end, **words) for i, end in enumerate(ends, 1)])
+    of.jobs.append(job(3, "RUNNING", exit_code=ends[0]))
+    of.offers = (version,)
+    _, parts = await read(opened(of))
+    assert isinstance(parts[1], JobsPart)
+    first, second, running = parts[1].jobs
+    assert (first.exit_code, first.exit_signal) == (1, 0)
+    assert (second.exit_code, second.exit_signal) == (0, 9)
+    assert (first.restarts, first.requeue, first.output, first.comment) == (2, True, "/home/ada/1.out", "llm")
+    assert (running.exit_code, running.exit_signal, running.restarts) == (-1, -1, -1)

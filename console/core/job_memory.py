@@ -1,0 +1,82 @@
+"""Remembers the runs of jobs that a scheduler tells no more, and the nodes that ended jobs had, for a bounded time.
+
+Slurm forgets a job MinJobAge (300 s unless set) after its end, and all earlier runs of one that it starts anew.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from console.core.job_states import ENDED_RANK, HOLDING_RANK, WAITING_RANK, rank
+from console.model.jobs import EndedRun
+
+if TYPE_CHECKING:
+    from console.model.jobs import Job, Jobs
+    from console.model.topology import SiteTopology
+
+    Key = tuple[str, str]
+
+KEPT_S = 3600.0
+MOST_RUNS = 2000
+MOST_NODES = 200_000
+
+
+class JobMemory:
+    """The runs of one scheduler's jobs that are over: at most 2,000 of the last hour, and 200,000 node names.
+
+    A run counts as over when its job is no longer listed, no longer holds its nodes, or was started anew.
+    """
+
+    def __init__(self) -> None:
+        self._runs: OrderedDict[tuple[Key, float], EndedRun] = OrderedDict()
+        self._named = 0
+
+    def take(self, before: Jobs | None, now: Jobs, topology: SiteTopology, at: float) -> None:
+        """Compare two lists of the same scheduler, both on rows of `topology`; `at` is UTC epoch seconds."""
+        if before is not None:
+            unchanged = set(map(id, now.rows))
+            moved = [index for index, job in enumerate(before.rows) if id(job) not in unchanged]
+            if moved:
+                later = {_key(job): job for job in now.rows}
+                for index in moved:
+                    self._compare(before, index, later.get(_key(before.rows[index])), topology)
+        self._forget(at)
+
+    def listed(self) -> tuple[EndedRun, ...]:
+        """Return what is remembered, the oldest first."""
+        return tuple(self._runs.values())
+
+    def _compare(self, before: Jobs, index: int, now: Job | None, topology: SiteTopology) -> None:
+        job = before.rows[index]
+        held = rank(job.state) < WAITING_RANK
+        if held and (now is None or rank(now.state) > HOLDING_RANK or now.start_at > job.start_at):
+            again = now is not None and rank(now.state) != ENDED_RANK
+            nodes = tuple(topology.nodes[row] for row in before.nodes_of(index, topology).tolist())
+            ended = now if now is not None and not again else replace(job, end_at=job.end_at or before.at)
+            self._keep(EndedRun(ended, nodes, before.at, again))
+        elif now is None and rank(job.state) == ENDED_RANK:
+            known = self._runs.get((_key(job), job.start_at))
+            nodes = tuple(topology.nodes[row] for row in before.nodes_of(index, topology).tolist())
+            self._keep(EndedRun(job, nodes or (known.nodes if known else ()), before.at))
+
+    def _keep(self, run: EndedRun) -> None:
+        key = (_key(run.job), run.job.start_at)
+        old = self._runs.pop(key, None)
+        self._named += len(run.nodes) - (len(old.nodes) if old else 0)
+        self._runs[key] = run
+        while len(self._runs) > MOST_RUNS or (self._named > MOST_NODES and len(self._runs) > 1):
+            self._drop()
+
+    def _forget(self, at: float) -> None:
+        while self._runs and at - next(iter(self._runs.values())).seen_at > KEPT_S:
+            self._drop()
+
+    def _drop(self) -> None:
+        _, run = self._runs.popitem(last=False)
+        self._named -= len(run.nodes)
+
+
+def _key(job: Job) -> Key:
+    return job.cluster, job.id

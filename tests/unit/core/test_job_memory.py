@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from console.core import job_memory
+from console.core.job_memory import KEPT_S, JobMemory
+from console.model.jobs import Job, Jobs, JobState
+from tests.support.panels import NOW, topology
+
+SITE = topology("muc1")
+RUNNING = Job("7", "llm", "ada", JobState.RUNNING, 16, 2, start_at=NOW - 3600, restarts=0)
+
+
+def held(*jobs: Job, nodes: int = 2, at: float = NOW) -> Jobs:
+    """Return jobs of which the first holds the GPUs of the first nodes, as the emulator tells it."""
+    gpus = nodes * 8 if jobs and jobs[0].state is JobState.RUNNING else 0
+    return Jobs(jobs, np.where(np.arange(SITE.gpus) < gpus, 0, -1).astype(np.int32), at)
+
+
+def test_a_job_that_ends_keeps_the_nodes_that_it_had() -> None:
+    memory = JobMemory()
+    failed = replace(RUNNING, state=JobState.NODE_FAIL, end_at=NOW + 20)
+    memory.take(None, held(RUNNING), SITE, NOW)
+    memory.take(held(RUNNING), held(failed), SITE, NOW + 30)
+    (run,) = memory.listed()
+    assert (run.job, run.nodes, run.again) == (failed, ("n0001", "n0002"), False)
+    memory.take(held(failed), held(), SITE, NOW + 60)
+    (run,) = memory.listed()
+    assert (run.job, run.nodes) == (failed, ("n0001", "n0002"))
+
+
+def test_a_job_that_is_gone_between_two_lists_ended_unseen() -> None:
+    memory = JobMemory()
+    memory.take(held(RUNNING), held(), SITE, NOW + 30)
+    (run,) = memory.listed()
+    assert (run.job.state, run.job.end_at, run.nodes) == (JobState.RUNNING, NOW, ("n0001", "n0002"))
+
+
+def test_a_job_that_is_started_anew_leaves_its_earlier_run() -> None:
+    memory = JobMemory()
+    again = replace(RUNNING, start_at=NOW + 10, restarts=1)
+    memory.take(held(RUNNING), held(again), SITE, NOW + 30)
+    (run,) = memory.listed()
+    assert (run.again, run.job.start_at, run.job.end_at) == (True, NOW - 3600, NOW)
+
+
+def test_waiting_jobs_and_unchanged_ones_leave_nothing() -> None:
+    memory, waiting = JobMemory(), replace(RUNNING, state=JobState.PENDING, start_at=0.0)
+    memory.take(held(RUNNING, waiting), held(RUNNING), SITE, NOW)
+    assert memory.listed() == ()
+
+
+def test_the_memory_is_bounded_in_time_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_memory, "MOST_RUNS", 3)
+    memory = JobMemory()
+    for number in range(5):
+        memory.take(held(replace(RUNNING, id=str(number))), held(), SITE, NOW)
+    assert [run.job.id for run in memory.listed()] == ["2", "3", "4"]
+    memory.take(held(), held(), SITE, NOW + KEPT_S + 1)
+    assert memory.listed() == ()
