@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 COLUMNS, LINES = 200, 50
 DOWN, UP = Key(b"\x1b[B", moved), Key(b"\x1b[A", moved)
+# As curses asks for them.
+KEYPAD_DOWN, KEYPAD_UP = Key(b"\x1bOB", moved), Key(b"\x1bOA", moved)
 PEERS = Path(__file__).resolve().parents[2] / ".venv-peers" / "bin"
 OURS = "gigadeck, 400,000 GPUs"
 # A key must be answered faster than by these, and the wire be lighter than btop's.
@@ -53,7 +55,7 @@ def _programs(folder: Path) -> Iterator[Program]:
         note="100 cells a second change",
     )
     if (htop := shutil.which("htop")) is not None:
-        yield Program("htop", [htop], (DOWN, UP), home, note="this machine")
+        yield Program("htop", [htop], (KEYPAD_DOWN, KEYPAD_UP), home, note="this machine")
     if (btop := shutil.which("btop")) is not None:
         yield Program("btop", [btop, "--utf-force"], (DOWN, UP), home, note="this machine")
     if (glances := PEERS / "glances").exists():
