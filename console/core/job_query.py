@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.core.answer import Rows
+from console.core.answer import LazyTexts, Rows
 from console.core.expr import Expression, compile_expression
 from console.core.job_rows import JobColumns
 from console.core.naming import natural_key
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     Picks = NDArray[np.int64]
 
 # Six digits are enough of a measured value, not of a time.
-WHOLE = frozenset(JOB_FIELD_NUMBERS) - {"gpu_hours"}
+WHOLE = frozenset(JOB_FIELD_NUMBERS) - {"gpu_hours", "lost_gpu_hours", "slowdown_pct", "slowest_z", "ettr_ratio"}
+MAY_MISS = frozenset({"slowest_node", "slowest_by", "output", "comment", "features", "reservation"})
 SHOWN = (
     "id", "name", "user", "state", "gpus", "nodes", "tasks", "time_s", "limit_s", "wait_s", "gpu_hours", "reason",
     "site", "cluster", "account", "partition", "submit_at", "start_at", "end_at", "words", "array", "job_id",
+    "slowest_node", "slowest_by", "slowdown_pct", "slowest_z", "straggler", "lost_gpu_hours", "ettr_ratio", "restarts",
+    "exit_code", "exit_signal", "output", "comment", "features", "reservation",
 )  # fmt: skip
 
 
@@ -60,11 +63,18 @@ def select_jobs(
     page = _page(parts, chosen, sort, limit, after)
     ids = _texts(parts, chosen, page, "id")
     columns: dict[str, Column] = {
-        name: _texts(parts, chosen, page, name) if name in JOB_FIELD_TEXTS else _numbers(parts, chosen, name)[page]
+        name: _told(name, _texts(parts, chosen, page, name))
+        if name in JOB_FIELD_TEXTS
+        else _numbers(parts, chosen, name)[page]
         for name in dict.fromkeys(names)
     }
     partial = any(not part.frame.jobs.at or part.frame.stale for part in parts)
     return Rows(ids, columns, total, partial, WHOLE)
+
+
+def _told(name: str, texts: list[str]) -> Column:
+    """Return texts as a column, an empty one as missing where that is what it means."""
+    return LazyTexts(np.arange(len(texts)), lambda row: texts[row] or None) if name in MAY_MISS else texts
 
 
 def _compiled(snapshot: Snapshot, where: str) -> Expression:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from console.core.job_states import WAITING_RANK, rank
+from console.core.goodput import goodput
+from console.core.job_numbers import NUMBERS, told
+from console.core.job_states import WAITING_RANK
+from console.core.stragglers import SIGNALS, stragglers
 from console.core.texts import TextValues, remembered
 from console.model.levels import Level
 from console.model.values import dataclass
@@ -36,16 +39,20 @@ _TEXTS: dict[str, Callable[[Job], str]] = {
     "words": lambda job: job.words or job.state.value,
     "reason": lambda job: job.reason,
     "array": lambda job: job.array,
+    "output": lambda job: job.output,
+    "comment": lambda job: job.comment,
+    "features": lambda job: job.features,
+    "reservation": lambda job: job.reservation,
 }
-_NUMBERS: dict[str, Callable[[Job], float]] = {
-    "gpus": lambda job: job.gpus,
-    "nodes": lambda job: job.nodes,
-    "tasks": lambda job: job.tasks,
-    "submit_at": lambda job: job.submit_at or np.nan,
-    "start_at": lambda job: job.start_at or np.nan,
-    "end_at": lambda job: job.end_at or np.nan,
-    "limit_s": lambda job: job.time_limit_s or np.nan,
-    "rank": lambda job: rank(job.state),
+# What telemetry says of the jobs now, and what the runs that are over say.
+_JUDGED: dict[str, Callable[[SiteFrame, float], Floats]] = {
+    "slowdown_pct": lambda frame, now: stragglers(frame, now).deficit * 100,
+    "slowest_z": lambda frame, now: stragglers(frame, now).z,
+    "straggler": lambda frame, now: np.where(
+        np.isnan(stragglers(frame, now).z), np.nan, stragglers(frame, now).slow.astype(np.float64)
+    ),
+    "lost_gpu_hours": lambda frame, now: goodput(frame, now).lost_s * told(frame.jobs, "gpus") / HOUR_S,
+    "ettr_ratio": lambda frame, now: goodput(frame, now).ettr,
 }
 
 
@@ -70,14 +77,16 @@ class JobColumns:
 
     def named(self, name: str) -> Floats:
         """Return a column of numbers by its field's name; NaN where a job has none."""
-        if name in _NUMBERS:
-            return _told(self.frame.jobs, name)
-        start, end, submit = (_told(self.frame.jobs, each) for each in ("start_at", "end_at", "submit_at"))
-        begun = np.where(_told(self.frame.jobs, "rank") == WAITING_RANK, np.nan, start)
+        if name in NUMBERS:
+            return told(self.frame.jobs, name)
+        if name in _JUDGED:
+            return _JUDGED[name](self.frame, self.now)
+        start, end, submit = (told(self.frame.jobs, each) for each in ("start_at", "end_at", "submit_at"))
+        begun = np.where(told(self.frame.jobs, "rank") == WAITING_RANK, np.nan, start)
         if name == "wait_s":
             return np.maximum(np.where(np.isnan(begun), self._until(end), begun) - submit, 0.0)
         time_s = np.maximum(self._until(end) - begun, 0.0)
-        return time_s if name == "time_s" else time_s * _told(self.frame.jobs, "gpus") / HOUR_S
+        return time_s if name == "time_s" else time_s * told(self.frame.jobs, "gpus") / HOUR_S
 
     def texts(self, name: str) -> Sequence[str]:
         """Return a column of texts by its field's name."""
@@ -85,9 +94,18 @@ class JobColumns:
             return self.ids
         if name == "site":
             return (self.frame.site,) * self.count
+        if name in ("slowest_node", "slowest_by"):
+            return self._slowest(name)
         jobs, tell = self.frame.jobs, _TEXTS[name]
         found: tuple[str, ...] = remembered(jobs, f"text {name}", lambda: tuple(map(tell, jobs.rows)))
         return found
+
+    def _slowest(self, name: str) -> Sequence[str]:
+        """Return the address of each job's slowest node, or the word for what says so; "" where it has no peers."""
+        found, topology = stragglers(self.frame, self.now), self.frame.topology
+        if name == "slowest_by":
+            return [SIGNALS[place].word if place >= 0 else "" for place in found.signal.tolist()]
+        return [topology.path(Level.NODE, row) if row >= 0 else "" for row in found.node.tolist()]
 
     def number(self, field: Field) -> NDArray[np.floating[Any]]:
         """Return a float column."""
@@ -127,16 +145,8 @@ class JobColumns:
             nodes = topology.span(level, row, Level.NODE) if level != Level.NODE else range(row, row + 1)
             owner = np.repeat(np.arange(self.count), np.diff(jobs.node_starts))
             here[owner[(jobs.node_rows >= nodes.start) & (jobs.node_rows < nodes.stop)]] = True
-            here &= _told(jobs, "rank") < WAITING_RANK
+            here &= told(jobs, "rank") < WAITING_RANK
         return here
-
-
-def _told(jobs: Jobs, name: str) -> Floats:
-    def make() -> Floats:
-        return np.fromiter(map(_NUMBERS[name], jobs.rows), dtype=np.float64, count=len(jobs.rows))
-
-    found: Floats = remembered(jobs, f"number {name}", make)
-    return found
 
 
 def _ids(site: str, jobs: Jobs) -> tuple[str, ...]:

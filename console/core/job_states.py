@@ -36,6 +36,8 @@ BROKEN = frozenset(
         JobState.PREEMPTED,
     }
 )
+# After these a job may have saved its work or not: nobody tells.
+UNTOLD = frozenset({JobState.CANCELLED, JobState.TIMEOUT, JobState.DEADLINE, JobState.REVOKED})
 # Running first, then what still has its nodes, then what waits, then what has ended.
 RUNNING_RANK, HOLDING_RANK, WAITING_RANK, ENDED_RANK = range(4)
 

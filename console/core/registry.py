@@ -26,10 +26,11 @@ JOB_TEXTS = ("job", "job_id", "user", "account", "partition")
 JOB = "job"
 JOB_FIELD_TEXTS = (
     "id", "job_id", "name", "job", "user", "account", "partition", "cluster", "site", "state", "words", "reason",
-    "array",
+    "array", "slowest_node", "slowest_by", "output", "comment", "features", "reservation",
 )  # fmt: skip
 JOB_FIELD_NUMBERS = (
     "gpus", "nodes", "tasks", "time_s", "limit_s", "wait_s", "gpu_hours", "submit_at", "start_at", "end_at",
+    "slowdown_pct", "slowest_z", "straggler", "lost_gpu_hours", "ettr_ratio", "restarts", "exit_code", "exit_signal",
 )  # fmt: skip
 FIRST = ("util_pct", "temp_c_max", "temp_c_avg", "gpu_power_w_sum", "it_power_w", "pue")
 

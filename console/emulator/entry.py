@@ -65,5 +65,6 @@ class Entry:
                 start_at=self.start_at,
                 end_at=self.end_at,
                 time_limit_s=self.draw.limit_s,
+                restarts=0,
             )
         return self._job

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
 from console.core import job_memory
 from console.core.job_memory import KEPT_S, JobMemory
 from console.model.jobs import Job, Jobs, JobState
 from tests.support.panels import NOW, topology
+
+if TYPE_CHECKING:
+    import pytest
 
 SITE = topology("muc1")
 RUNNING = Job("7", "llm", "ada", JobState.RUNNING, 16, 2, start_at=NOW - 3600, restarts=0)
