@@ -102,7 +102,7 @@ def read_line(line: str, *, boot_at: float = 0.0, now: float = 0.0, local_offset
         found = pattern.search(line)
         if found is not None:
             fault = build(found)
-            at = _time(line[: found.start()], boot_at, now, local_offset_s)
+            at = line_time(line[: found.start()], boot_at, now, local_offset_s)
             return replace(fault, at=at) if fault else None
     return None
 
@@ -160,7 +160,7 @@ _BUILDERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], KernelFault]],
 )
 
 
-def _time(prefix: str, boot_at: float, now: float, local_offset_s: float) -> float:
+def line_time(prefix: str, boot_at: float, now: float, local_offset_s: float) -> float:
     """Return when, from what stands before the message; 0.0 if it does not tell."""
     found = _EPOCH.search(prefix)
     if found:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from console.core.kernel_log import pci_key
+from console.core.kernel_signs import worth_reading
 from console.sources.smi.failures import SmiFailure, read_failure
 from console.sources.smi.xml import END
 from console.sources.ssh.script import MARK
@@ -113,7 +114,7 @@ class NodeStream:
         self.body_bytes += len(data)
         told = False
         for line in self._err.feed(data):
-            if self.started_at and ("NVRM" in line or "nvidia-nvswitch" in line):
+            if self.started_at and worth_reading(line):
                 self.kernel.append((at, line))
                 told = True
             elif not self.started_at:
