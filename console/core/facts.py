@@ -45,8 +45,13 @@ def told_facts(before: NodeFacts | None, part: FactsPart, join: Join, nodes: int
     Nodes that the part does not name keep what was said of them; an empty text takes that back.
     """
     table: dict[str, int] = {} if before is None else {text: code for code, text in enumerate(before.texts)}
-    said = (table.setdefault(text[:MOST_TEXT], len(table)) if text else NOT_TOLD for text in part.values)
-    codes = join.spread(np.fromiter(said, dtype=np.int32, count=len(part.values)), nodes, _UNTOUCHED)
+    # Many nodes, few texts: what a text means is worked out once.
+    meant = {
+        text: table.setdefault(text[:MOST_TEXT], len(table)) if text else NOT_TOLD
+        for text in dict.fromkeys(part.values)
+    }
+    said = np.fromiter(map(meant.__getitem__, part.values), dtype=np.int32, count=len(part.values))
+    codes = join.spread(said, nodes, _UNTOUCHED)
     if len(codes) != nodes:
         codes = np.full(nodes, _UNTOUCHED, dtype=np.int32)
     kept = np.full(nodes, NOT_TOLD, dtype=np.int32) if before is None else before.codes

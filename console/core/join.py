@@ -159,6 +159,8 @@ class Joiner:
         return _join(rows, length, (f"{keys.level} {keys.names[i] or '(no name)'}" for i in missed))
 
     def _named_rows(self, keys: NamedKeys) -> Rows:
+        if keys.names is self.topology.nodes:
+            return np.arange(len(keys), dtype=np.int32)  # a table of every spelling takes long to make
         if keys.level == Level.NODE:
             return self._names().rows(keys.names)
         if keys.level == Level.SITE and len(keys.names) == 1:
