@@ -281,10 +281,15 @@ def _journal_path() -> Path:
 
 def plugin_host() -> PluginHost:
     """Return the plugins of the usual places, read but not imported."""
-    from console.config.places import plugin_folders
+    from dataclasses import asdict
+
+    from console.config.kept import Kept
+    from console.config.manifest_values import made_manifest
+    from console.config.places import cache_dir, plugin_folders
     from console.extend.host import PluginHost
 
-    return PluginHost(plugin_folders(), disabled=user_settings()[0].disabled_plugins)
+    kept = Kept(cache_dir() / "manifests", asdict, made_manifest)
+    return PluginHost(plugin_folders(), disabled=user_settings()[0].disabled_plugins, kept=kept)
 
 
 def no_plugins() -> PluginHost:
@@ -301,12 +306,12 @@ def user_settings() -> tuple[Settings, Sequence[ConfigError]]:
     return load_settings()
 
 
-def all_themes() -> tuple[Mapping[str, Theme], list[ConfigError]]:
-    """Return every theme by name, and what is wrong with the others."""
-    from console.config.places import theme_folders
-    from console.config.themes import load_themes
+def all_themes(*, anew: bool = True) -> tuple[Mapping[str, Theme], list[ConfigError]]:
+    """Return every theme by name, and what is wrong with the others; unless `anew`, as the cache has them."""
+    from console.config.places import cache_dir, theme_folders
+    from console.config.themes import kept_themes, load_themes
 
-    return load_themes(theme_folders())
+    return load_themes(theme_folders(), None if anew else kept_themes(cache_dir() / "themes"))
 
 
 def serve_emulator(host: str, port: int, demo: Demo, announce: Callable[[str], None]) -> None:

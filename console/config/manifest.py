@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from cattrs import Converter
 from cattrs.gen import override
 
+from console.config.manifest_values import CommandInput, CommandSpec, InputKind, Manifest
 from console.config.structure import (
     Fault,
     FaultsError,
@@ -37,61 +37,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _VERSION = re.compile(r"\d+(\.\d+){0,3}[-+.a-z0-9]*")
 _KEY = re.compile(r"\S?")
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-class InputKind(StrEnum):
-    """What a command may ask for before it runs."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    CHOICE = "choice"
-    YES_NO = "yes_no"
-
-
-@dataclass(frozen=True)
-class CommandInput:
-    """One typed input of a command; `choices` are the words of a choice."""
-
-    name: str
-    type: InputKind = InputKind.TEXT
-    title: str = ""
-    required: bool = True
-    default: str = ""
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class CommandSpec:
-    """A command on what is marked: `command` and `args` without a shell, `scopes` the levels it is offered at."""
-
-    name: str
-    command: str
-    title: str = ""
-    key: str = ""
-    scopes: tuple[str, ...] = ("node",)
-    args: tuple[str, ...] = ()
-    confirm: bool = True
-    dangerous: bool = False
-    inputs: tuple[CommandInput, ...] = ()
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a plugin says of itself; `provides` maps a kind (`panel`, `detector`) to `module:attribute` references."""
-
-    id: str
-    title: str
-    version: str
-    api: int
-    key: str = ""
-    description: str = ""
-    provides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    commands: tuple[CommandSpec, ...] = ()
-    path: str = ""
-
-    def references(self, kind: str) -> tuple[str, ...]:
-        """Return what the plugin provides of one kind, as `module:attribute`; `detector` and `detectors` are one."""
-        return (*self.provides.get(kind, ()), *self.provides.get(f"{kind}s", ()))
 
 
 def load_manifest(path: Path) -> Manifest:

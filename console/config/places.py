@@ -19,6 +19,11 @@ def state_dir() -> Path:
     return _named_by("GIGADECK_STATE_DIR") or _platform("state")
 
 
+def cache_dir() -> Path:
+    """Return the folder of what can be thrown away and made again: `$GIGADECK_CACHE_DIR`, else the platform's."""
+    return _named_by("GIGADECK_CACHE_DIR") or _platform("cache")
+
+
 def plugin_folders() -> list[Path]:
     """Return the folders that hold plugins, in order: built in, the user's, `$GIGADECK_PLUGINS` (a path list)."""
     return _folders("plugins", "GIGADECK_PLUGINS")
@@ -53,5 +58,4 @@ def _named_by(variable: str) -> Path | None:
 def _platform(kind: str) -> Path:
     from platformdirs import PlatformDirs
 
-    folders = PlatformDirs(APP, appauthor=False)
-    return folders.user_config_path if kind == "config" else folders.user_state_path
+    return Path(getattr(PlatformDirs(APP, appauthor=False), f"user_{kind}_path"))

@@ -5,20 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from console.config.colours import contrast, mix
-from console.model.values import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class TokenStyle:
-    """How one token looks; an empty colour is what lies below."""
-
-    color: str = ""
-    background: str = ""
-    bold: bool = False
-    dim: bool = False
-    italic: bool = False
-    underline: bool = False
-    reverse: bool = False
+from console.config.theme_values import TokenStyle
 
 
 def derived(background: str, foreground: str, surface: str, accent: str, quiet: str = "") -> dict[str, TokenStyle]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
-    from console.config.manifest import Manifest
+    from console.config.kept import Kept
+    from console.config.manifest_values import Manifest
     from console.model.ports import Detector, Panel
 
 MANIFEST = "plugin.yaml"
@@ -50,12 +51,19 @@ class _Plugin:
 class PluginHost:
     """All plugins of some folders and of the installed distributions' entry points.
 
-    A broken one is listed with its reason and the rest runs; the id of an earlier plugin cannot be taken.
+    A broken one is listed with its reason and the rest runs; the id of an earlier plugin cannot be taken. Manifests
+    that `kept` still has are not read.
     """
 
     def __init__(
-        self, folders: Iterable[Path], *, disabled: Iterable[str] = (), with_entry_points: bool = True
+        self,
+        folders: Iterable[Path],
+        *,
+        disabled: Iterable[str] = (),
+        with_entry_points: bool = True,
+        kept: Kept | None = None,
     ) -> None:
+        self._kept = kept
         self._blocked = frozenset(disabled)
         self._plugins: dict[str, _Plugin] = {}
         self._failed: list[PluginInfo] = []
@@ -64,6 +72,8 @@ class PluginHost:
         if with_entry_points:
             for origin in _entry_point_folders():
                 self._read(origin)
+        if kept:
+            kept.save()
 
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
@@ -106,10 +116,8 @@ class PluginHost:
                 self._read(child)
 
     def _read(self, folder: Path) -> None:
-        from console.config.manifest import load_manifest
-
         try:
-            manifest = load_manifest(folder / MANIFEST)
+            manifest = self._kept.read(folder / MANIFEST, _load) if self._kept else _load(folder / MANIFEST)
         except (ConfigErrors, OSError) as error:
             self._failed.append(PluginInfo(folder.name, "", "", "failed", (), str(folder), str(error)))
             return
@@ -126,6 +134,12 @@ class PluginHost:
         if manifest.id in self._blocked:
             guard.disable(BLOCKED)
         self._plugins[manifest.id] = _Plugin(manifest, folder, guard)
+
+
+def _load(path: Path) -> Manifest:
+    from console.config.manifest import load_manifest
+
+    return load_manifest(path)
 
 
 def _refusal(manifest: Manifest, taken: _Plugin | None) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from console.config.colours import channels, contrast, luminance, oklab
 from console.config.places import theme_folders
-from console.config.themes import TEXT_CONTRAST, Theme, load_themes
+from console.config.theme_file import TEXT_CONTRAST
+from console.config.themes import Theme, load_themes
 from console.model.tokens import HEAT, TOKENS
 
 if TYPE_CHECKING:

@@ -55,7 +55,7 @@ def app_setup(fleet: Fleet, link: Link | None = None) -> AppSetup:
     from console.ui.setup import DEFAULT_THEME, AppSetup, PanelInfo
     from console.wiring import all_themes, user_settings
 
-    themes, theme_faults = all_themes()
+    themes, theme_faults = all_themes(anew=False)
     settings, setting_faults = user_settings()
     broken = [f"plugin {info.id}: {info.reason}" for info in fleet.host.plugins if info.state == "failed"]
     return AppSetup(
