@@ -34,6 +34,7 @@ CASES = {
     "ssh": "200 nodes through one jump host",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
     "peers": "side by side with what people use today",
+    "soak": "a million GPUs for half an hour",
 }
 
 # Under three minutes together, and steady enough to be compared from run to run.

@@ -13,6 +13,7 @@ import inspect
 import json
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -40,16 +41,21 @@ if TYPE_CHECKING:
 
 BEAT_S = 0.005
 PROBE_S = 0.002
+BEATS_A_COUNT = 1000
+# A soak must not fill the memory that it watches.
+MOST_KEPT = 200_000
 
 
 class MeasuredApp(ConsoleApp):
-    """The console; `lags` are by how much its loop was late for a timer."""
+    """The console; `lags` are by how much its loop was late for a timer, `tasks` how many it had."""
 
     CSS_PATH = str(Path(inspect.getfile(ConsoleApp)).with_name("console.tcss"))
 
     def __init__(self, setup: AppSetup) -> None:
         super().__init__(setup)
-        self.lags: list[float] = []
+        self.lags: deque[float] = deque(maxlen=MOST_KEPT)
+        self.tasks: list[int] = []
+        self._beats = 0
         self._beating: asyncio.Task[None] | None = None
 
     async def on_load(self) -> None:
@@ -61,6 +67,13 @@ class MeasuredApp(ConsoleApp):
             before = time.perf_counter()
             await asyncio.sleep(BEAT_S)
             self.lags.append(time.perf_counter() - before - BEAT_S)
+            self._count()
+
+    def _count(self) -> None:
+        """Count the loop's tasks every few seconds."""
+        self._beats += 1
+        if self._beats % BEATS_A_COUNT == 0:
+            self.tasks.append(len(asyncio.all_tasks()))
 
 
 class LockProbe(threading.Thread):
@@ -68,7 +81,7 @@ class LockProbe(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.waits: list[float] = []
+        self.waits: deque[float] = deque(maxlen=MOST_KEPT)
         self.stopped = False
 
     def run(self) -> None:
@@ -146,7 +159,8 @@ def main() -> None:
     finally:
         probe.stopped = True
         engine = fleet.session.statistics()
-        given.result.write_text(json.dumps({"lags": app.lags, "waits": probe.waits, "engine": engine}))
+        told = {"lags": list(app.lags), "waits": list(probe.waits), "tasks": app.tasks, "engine": engine}
+        given.result.write_text(json.dumps(told))
         fleet.session.close(1.5)
 
 
