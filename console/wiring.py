@@ -181,12 +181,15 @@ def compile_checks(config: FleetConfig, metrics: MetricTable, kinds: AbstractSet
 
     `kinds` are the kinds of domains that inventories declare, beside the usual ones.
     """
+    from console.core.default_checks import DISAGREEMENTS
     from console.core.expr import compile_expression
     from console.core.registry import WELL_KNOWN_DOMAINS
     from console.model.errors import ConfigError, ConfigErrors, ExpressionError
 
     errors: list[ConfigError] = []
     for check in config.checks:
+        if check.where == DISAGREEMENTS:
+            continue
         try:
             compile_expression(check.where, metrics, check.level, sorted(kinds | set(WELL_KNOWN_DOMAINS)))
         except ExpressionError as error:
@@ -248,7 +251,7 @@ def _join(
     opening: _Opening,
     config: FleetConfig | None = None,
 ) -> Fleet:
-    from console.core.checks import default_checks
+    from console.core.default_checks import default_checks, with_disagreements
     from console.engine.session import Session
     from console.engine.setup import SessionConfig
     from console.model.builtin_metrics import BUILTIN
@@ -261,19 +264,20 @@ def _join(
             environment=environment,
             metrics=metrics,
             sites=tuple(setups),
-            checks=(config.checks if config else ()) or default_checks(),
+            checks=with_disagreements((config.checks if config else ()) or default_checks()),
             panels=host.panels if host else {},
             detectors=host.detectors if host else {},
             snapshot_hz=config.settings.snapshot_hz if config else 1.0,
             plugin_limit_s=config.settings.plugin_limit_s if config else 3.0,
             first_word=opening.first_word,
-            journal_path=_journal_path() if opening.keep_journal else None,
+            journal_path=journal_path() if opening.keep_journal else None,
         )
     )
     return Fleet(fleet, environment, session, metrics, sources, config, opening.read_only, host)
 
 
-def _journal_path() -> Path:
+def journal_path() -> Path:
+    """Return where what happens is written down, for this user."""
     from console.config.places import state_dir
 
     return state_dir() / "journal.jsonl"
@@ -281,15 +285,12 @@ def _journal_path() -> Path:
 
 def plugin_host() -> PluginHost:
     """Return the plugins of the usual places, read but not imported."""
-    from dataclasses import asdict
-
-    from console.config.kept import Kept
-    from console.config.manifest_values import made_manifest
+    from console.config.manifest_values import kept_manifests
     from console.config.places import cache_dir, plugin_folders
     from console.extend.host import PluginHost
 
-    kept = Kept(cache_dir() / "manifests", asdict, made_manifest)
-    return PluginHost(plugin_folders(), disabled=user_settings()[0].disabled_plugins, kept=kept)
+    blocked = user_settings()[0].disabled_plugins
+    return PluginHost(plugin_folders(), disabled=blocked, kept=kept_manifests(cache_dir() / "manifests"))
 
 
 def no_plugins() -> PluginHost:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import asdict, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from console.config.kept import Kept
 from console.model.values import dataclass
 
 
@@ -65,8 +67,12 @@ class Manifest:
         return (*self.provides.get(kind, ()), *self.provides.get(f"{kind}s", ()))
 
 
-def made_manifest(plain: dict[str, Any]) -> Manifest:
-    """Return the manifest that `dataclasses.asdict` made plain; raises for anything else."""
+def kept_manifests(store: Path) -> Kept:
+    """Return the cache of manifests in a file."""
+    return Kept(store, asdict, _made_manifest)
+
+
+def _made_manifest(plain: dict[str, Any]) -> Manifest:
     provides = {kind: tuple(references) for kind, references in plain["provides"].items()}
     commands = tuple(_made_command(each) for each in plain["commands"])
     return Manifest(**{**plain, "provides": provides, "commands": commands})

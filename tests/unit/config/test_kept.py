@@ -10,7 +10,7 @@ import pytest
 
 from console.config.kept import Kept
 from console.config.manifest import load_manifest
-from console.config.manifest_values import made_manifest
+from console.config.manifest_values import kept_manifests
 from console.config.places import cache_dir, theme_folders
 from console.config.themes import kept_themes, load_themes
 from console.model.errors import ConfigErrors
@@ -52,7 +52,7 @@ def refused(path: Path):
 
 
 def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path / "cache" / "manifests", asdict, made_manifest)
+    return kept_manifests(tmp_path / "cache" / "manifests")
 
 
 def keep(tmp_path: Path, path: Path):
@@ -129,7 +129,7 @@ def test_a_damaged_cache_means_that_files_are_read_and_kept_anew(tmp_path, manif
 
 
 def test_what_is_kept_in_a_wrong_shape_is_read(tmp_path, manifest):
-    first = Kept(tmp_path / "cache" / "manifests", lambda _: {"id": 7}, made_manifest)
+    first = Kept(tmp_path / "cache" / "manifests", lambda _: {"id": 7}, lambda plain: plain)
     first.read(manifest, load_manifest)
     first.save()
     assert kept(tmp_path).read(manifest, load_manifest).id == "mine"
