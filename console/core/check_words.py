@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.model.disagreements import Disagreements
     from console.model.events import CheckSpec
     from console.model.snapshot import SiteFrame
 
@@ -40,6 +41,20 @@ def _all_of(level: Level, expected: int) -> str:
 def _noun(level: Level, count: int) -> str:
     name = "GPU" if level is Level.GPU else level.value
     return name if count == 1 else f"{name}s"
+
+
+def disagreement_words(found: Disagreements, nodes: int) -> str:
+    """Return such as `3 disagreements on 400 nodes: gpu-count 1, minority-driver 2; 8 nodes not judged`."""
+    if not nodes:
+        return "no node is known yet"
+    if not found.at:
+        return "the voices of the nodes have not been compared yet"
+    if found.unjudged == nodes and not found.total:
+        return f"{_all_of(Level.NODE, nodes)} can be judged: a voice that it takes is silent or stale"
+    told = [f"{kind} {count:,}" for kind, count in found.counts.items()]
+    what = "disagreement" if found.total == 1 else "disagreements"
+    text = f"{found.total:,} {what} on {nodes:,} {_noun(Level.NODE, nodes)}" + (f": {', '.join(told)}" if told else "")
+    return f"{text}; {found.unjudged:,} not judged" if found.unjudged else text
 
 
 def jobs_hit(hits: Sequence[tuple[SiteFrame, NDArray[np.bool_]]], level: Level, limit: int) -> tuple[str, ...]:

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.core.check_words import jobs_hit, words
-from console.core.default_checks import default_checks
+from console.core.check_words import disagreement_words, jobs_hit, words
+from console.core.default_checks import DISAGREEMENTS, default_checks
 from console.core.expr import Verdict, compile_expression
 from console.core.registry import WELL_KNOWN_DOMAINS
 from console.model.errors import ExpressionError
 from console.model.events import CheckResult, CheckSpec
 from console.model.levels import Level, Severity
-from console.model.snapshot import Snapshot
+from console.model.snapshot import NO_DISAGREEMENTS, Snapshot
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.core.expr import Expression
+    from console.model.disagreements import Disagreements
     from console.model.metrics import MetricTable
     from console.model.snapshot import Frame, SiteFrame
 
@@ -81,13 +82,13 @@ class CheckBook:
     _domains: tuple[str, ...] | None = None
     _spoken: frozenset[str] = frozenset()
 
-    def update(self, frame: Frame, now: float) -> tuple[CheckResult, ...]:
+    def update(self, frame: Frame, now: float, disagreements: Disagreements | None = None) -> tuple[CheckResult, ...]:
         """Return the result of each check, in the order of the specs."""
         self._compile({kind for site in frame.sites for kind in site.domains})
         spoken = frozenset(site.site for site in frame.sites if site.data_at)
         at_once = not spoken <= self._spoken or not spoken
         self._spoken |= spoken
-        snapshot = Snapshot(0, frame)
+        snapshot = Snapshot(0, frame, disagreements=disagreements or NO_DISAGREEMENTS)
         return tuple(self._result(spec, snapshot, now, at_once=at_once) for spec in self.specs)
 
     def _compile(self, kinds: set[str]) -> None:
@@ -96,16 +97,18 @@ class CheckBook:
             return
         self._domains = domains
         for spec in self.specs:
+            if spec.where == DISAGREEMENTS:
+                continue
             try:
                 self._compiled[spec.name] = compile_expression(spec.where, self.metrics, spec.level, domains)
             except ExpressionError as error:
                 self._compiled[spec.name] = error
 
     def _result(self, spec: CheckSpec, snapshot: Snapshot, now: float, *, at_once: bool) -> CheckResult:
-        expression = self._compiled[spec.name]
+        expression = self._compiled.get(spec.name)
         if isinstance(expression, ExpressionError):
             return _broken(spec, expression)
-        tally = _tally(spec, expression, snapshot, now)
+        tally = _disputed(snapshot) if expression is None else _tally(spec, expression, snapshot, now)
         memory = self._memory.setdefault(spec.name, _Memory())
         memory.judge(_severity(spec, tally), now, spec.for_s, at_once=at_once)
         return CheckResult(
@@ -116,7 +119,9 @@ class CheckBook:
             expected=tally.expected,
             since=memory.since,
             paths=tally.paths,
-            text=words(spec, tally.matches, tally.unknown, tally.expected),
+            text=words(spec, tally.matches, tally.unknown, tally.expected)
+            if expression is not None
+            else disagreement_words(snapshot.disagreements, tally.expected),
             level=spec.level,
             warning=spec.warning,
             critical=spec.critical,
@@ -124,6 +129,14 @@ class CheckBook:
             jobs=tally.jobs,
             by_site=tally.by_site,
         )
+
+
+def _disputed(snapshot: Snapshot) -> _Tally:
+    """Return what the voices of all sites disagree on; where nobody compared them, nothing can be judged."""
+    found = snapshot.disagreements
+    nodes = sum(len(site.topology.nodes) for site in snapshot.frame.sites)
+    paths = tuple(row.path for row in found.rows if row.severity is not Severity.INFO)[:PATHS_LIMIT]
+    return _Tally(found.total, found.unjudged if found.at else nodes, nodes, found.by_site, paths, ())
 
 
 def _broken(spec: CheckSpec, error: ExpressionError) -> CheckResult:

@@ -9,6 +9,17 @@ from console.model.levels import Level
 # own, and that speak of hardware; 13, 31, 43 and 45 are mostly the application's doing and are left out.
 ACTION_XIDS = (46, 48, 62, 64, 74, 79, 92, 94, 95, 109, 119, 120, 140)
 
+# The condition of the check that counts what a site's voices disagree on; it is no expression.
+DISAGREEMENTS = "disagreements"
+
+
+def with_disagreements(specs: tuple[CheckSpec, ...]) -> tuple[CheckSpec, ...]:
+    """Return the checks of a fleet and the built-in one of its disagreements, where it has none of its own."""
+    if any(spec.where == DISAGREEMENTS or spec.name == DISAGREEMENTS for spec in specs):
+        return specs
+    title = "voices of a site do not say the same"
+    return (*specs, CheckSpec(DISAGREEMENTS, DISAGREEMENTS, Level.NODE, warning=1, title=title))
+
 
 def default_checks() -> tuple[CheckSpec, ...]:
     """Return checks of heat, memory, links, silence and cooling that a calm fleet passes with a few findings.

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from console.core.alert_places import alerts_by_site
 from console.core.checks import CheckBook
+from console.core.disagreements.book import DisagreementBook
+from console.core.disagreements.hearing import hearing_of
 from console.core.history import HistoryRings
 from console.core.inventory import empty_topology
 from console.core.merge import SiteMerger
 from console.model.reading import AlertsPart
-from console.model.snapshot import Frame, SiteFrame, Snapshot
+from console.model.snapshot import NO_DISAGREEMENTS, Frame, SiteFrame, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
     from console.engine.record import SourceRecord
     from console.engine.setup import SessionConfig, SiteSetup
     from console.model.columns import Values
+    from console.model.disagreements import Disagreements
     from console.model.events import CheckResult
     from console.model.reading import Part, Reading
     from console.model.views import HistoryRef
+
+COMPARE_EVERY_S = 5.0
 
 log = logging.getLogger("console.engine")
 Result = TypeVar("Result")
@@ -47,6 +52,9 @@ class FleetState:
         self._versions: dict[str, int] = {}
         self._checkbook = CheckBook(config.checks, config.metrics)
         self._checks: tuple[CheckResult, ...] = ()
+        self._book = DisagreementBook()
+        self._disagreements = NO_DISAGREEMENTS
+        self._compared: object = None
         self._faults: dict[str, str] = {}
         self._seq = 0
         self.history = HistoryRings(config.metrics)
@@ -74,10 +82,27 @@ class FleetState:
         frame = Frame(now, self._config.fleet, self._config.metrics, sites)
         self._guard("history", lambda: self.history.append(frame), None)
         yield None
-        self._checks = self._guard("checks", lambda: self._checkbook.update(frame, now), self._checks)
+        yield from self._compare(frame)
+        told = self._disagreements
+        self._checks = self._guard("checks", lambda: self._checkbook.update(frame, now, told), self._checks)
         yield None
         self._guard("detectors", lambda: self._detectors.offer(frame), None)
         yield self._snapshot(frame, extra_notices())
+
+    def _compare(self, frame: Frame) -> Iterator[None]:
+        """Compare the voices now and then, and at once when another one has spoken."""
+        voices = [(site.site, bool(site.data_at), *site.reports, *site.facts) for site in frame.sites]
+        if voices == self._compared and frame.at - self._disagreements.at < COMPARE_EVERY_S:
+            return
+        self._compared = voices
+        hearing = hearing_of(tuple(record.status(frame.at) for record in self._records))
+        steps = self._book.update(frame, hearing)
+        last: Disagreements | None = self._disagreements
+        found: Disagreements | None = None
+        while found is None:
+            found = self._guard("disagreements", lambda: next(steps), last)  # after a fault the last ones stand
+            yield None
+        self._disagreements = found
 
     def series(self, ref: HistoryRef) -> tuple[NDArray[np.float64], Values]:
         """Return the times and values of one field of one object."""
@@ -120,6 +145,7 @@ class FleetState:
             sources=tuple(record.status(frame.at) for record in self._records),
             notices=(*self._unexpected(frame), *self._faults.values(), *self._detectors.complaints, *extra_notices),
             loading=not has_data and not all(record.spoke for record in self._records),
+            disagreements=self._disagreements,
         )
 
     def _unexpected(self, frame: Frame) -> Iterator[str]:

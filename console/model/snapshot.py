@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.model.disagreements import Disagreements
 from console.model.metrics import MetricTable, RollUp
 from console.model.values import dataclass
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from console.model.levels import Level
     from console.model.scheduling import NodeFacts, NodeReports, Reservation
     from console.model.topology import Domain, SiteTopology
+
+
+NO_DISAGREEMENTS = Disagreements()
 
 
 class SourceState(StrEnum):
@@ -169,6 +173,7 @@ class Snapshot:
     sources: tuple[SourceStatus, ...] = ()
     notices: tuple[str, ...] = ()
     loading: bool = False
+    disagreements: Disagreements = NO_DISAGREEMENTS
 
     @property
     def at(self) -> float:
