@@ -1,0 +1,121 @@
+"""A good server for each kind of source that is read over the network, and how the fleet file names it."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from console.config.values import SiteConfig, SourceConfig, Timeouts
+from console.model.builtin_metrics import BUILTIN
+from console.sources.registry import open_source
+from tests.servers.emulator import emulator
+from tests.support.bad_http import answer, bad_server
+from tests.support.fake_slurm import FakeSlurm, job, node
+from tests.support.fake_store import POWER, TEMP, FakeStore, gpu_row
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from console.model.ports import Source
+    from tests.support.bad_http import Request, Writer
+
+LIMITS = Timeouts(connect_s=1.0, read_s=0.5, total_s=0.8)
+MOST_BYTES = 2_000_000
+GPUS = 16
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that answers a kind well: its port, and what a source of that kind needs beside the address."""
+
+    kind: str
+    port: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def open(self, port: int) -> Source:
+        """Open the source on another port (that of a proxy), for a site that is called as its kind."""
+        options = {key: _on_port(value, port) for key, value in self.options.items()}
+        url = "" if "targets" in options else f"http://127.0.0.1:{port}"
+        limits = {"timeouts": LIMITS, "max_body_bytes": MOST_BYTES, **self.more}
+        config = SourceConfig(self.kind, "src", url, options=options, **limits)
+        return open_source(SiteConfig(self.kind), config, BUILTIN)
+
+
+def _on_port(value: Any, port: int) -> Any:
+    return tuple(each.format(port=port) for each in value) if isinstance(value, tuple) else value
+
+
+@asynccontextmanager
+async def _store() -> AsyncIterator[Served]:
+    rows = [gpu_row(name, f"n{i // 8:02d}", i % 8, "61") for name in (POWER, TEMP) for i in range(GPUS)]
+    of = FakeStore(rows, time.time(), federate=True)
+
+    async def act(request: Request, writer: Writer) -> None:
+        of.now = time.time()
+        status, kind, text = of.respond(request.target, request.body.decode())
+        await answer(text, status, kind)(request, writer)
+
+    async with bad_server(act) as server:
+        yield Served("prometheus", server.port)
+
+
+@asynccontextmanager
+async def _pager() -> AsyncIterator[Served]:
+    alerts = [{"fingerprint": f"{i}", "labels": {"alertname": "A", "instance": f"n{i}"}} for i in range(GPUS)]
+
+    async def act(request: Request, writer: Writer) -> None:
+        await answer(json.dumps(alerts if request.path.endswith("alerts") else []))(request, writer)
+
+    async with bad_server(act) as server:
+        yield Served("alertmanager", server.port)
+
+
+@asynccontextmanager
+async def _slurm() -> AsyncIterator[Served]:
+    of = FakeSlurm([node("n1"), node("n2")], [job(1)])
+    async with bad_server(of.behaviour) as server:
+        yield Served("slurm", server.port, more={"cadence_s": 1e-6})
+
+
+@asynccontextmanager
+async def _emulated(kind: str) -> AsyncIterator[Served]:
+    with emulator(gpus=GPUS, sites=1) as running:
+        async with httpx.AsyncClient(base_url=running.url, timeout=10) as client:
+            sites = (await client.get("/site/v1/sites")).json()["sites"]
+        yield Served(
+            kind, int(running.url.rpartition(":")[2]), options={"site": sites[0]["site"]} if kind == "site" else {}
+        )
+
+
+@asynccontextmanager
+async def _dcgm() -> AsyncIterator[Served]:
+    async with _emulated("dcgm") as served:
+        yield served
+
+
+@asynccontextmanager
+async def _site() -> AsyncIterator[Served]:
+    async with _emulated("site") as served:
+        yield served
+
+
+KINDS: Mapping[str, Callable[[], Any]] = {
+    "prometheus": _store,
+    "site": _site,
+    "dcgm": _dcgm,
+    "alertmanager": _pager,
+    "slurm": _slurm,
+}
+
+
+@asynccontextmanager
+async def served(kind: str) -> AsyncIterator[Served]:
+    """Start the server of a kind."""
+    async with AsyncExitStack() as stack:
+        yield await stack.enter_async_context(KINDS[kind]())
