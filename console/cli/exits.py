@@ -30,6 +30,8 @@ def code_of(error: ConsoleError) -> Exit:
     """Return the exit code of an error."""
     from console.model import errors
 
+    if isinstance(error, errors.RefusedError):
+        return Exit.REFUSED
     usage = (errors.ConfigError, errors.ConfigErrors, errors.UsageError, errors.PluginError)
     if isinstance(error, usage):
         return Exit.USAGE

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from console.engine.poller import Poller
 from console.engine.threads import LagMeter, LoopThread
+from console.model.ports import SignsIn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from console.engine.compute import Compute
     from console.engine.fleet_state import FleetState
     from console.engine.record import SourceRecord
     from console.engine.setup import SessionConfig
     from console.model.errors import SourceError
+    from console.model.ports import Question
     from console.model.reading import Part, Reading
 
 CLOSE_LIMIT_S = 0.5
@@ -38,6 +41,7 @@ class ReadingDesk:
         self._lag = LagMeter(config.clock, config.sleep, watch)
         self._loop = LoopThread(self._read_all, self._close_all)
         self._pollers: dict[tuple[str, str], Poller] = {}
+        self._logins: set[asyncio.Task[None]] = set()
         self._silent = {record.key for record in records}
 
     def connect(self, compute: Compute) -> None:
@@ -67,6 +71,32 @@ class ReadingDesk:
     def focus(self, path: str) -> None:
         """Tell the sources that can where the user looks."""
         self._loop.call(self._focus, path)
+
+    def sign_in(self, site: str, ask: Callable[[Question], Future[str | None]]) -> Future[str]:
+        """Let a site's sources log in where they wait for that; `ask` is called on the loop thread."""
+        told: Future[str] = Future()
+
+        async def work() -> None:
+            try:
+                told.set_result(await self._sign_in(site, lambda question: asyncio.wrap_future(ask(question))))
+            except BaseException as error:
+                told.set_exception(error)
+
+        self._loop.call(lambda: self._keep(asyncio.ensure_future(work())))
+        return told
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._logins.add(task)
+        task.add_done_callback(self._logins.discard)
+
+    async def _sign_in(self, site: str, ask: Callable[[Question], Awaitable[str | None]]) -> str:
+        said = []
+        for record in self._records:
+            source = record.setup.source
+            if record.site == site and isinstance(source, SignsIn):
+                said.append(await source.sign_in(ask))
+                self._refresh(site, record.setup.name)
+        return "; ".join(dict.fromkeys(each for each in said if each))
 
     def apply(self, record: SourceRecord, reading: Reading, part: Part) -> None:
         """Merge one part (compute thread)."""

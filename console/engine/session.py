@@ -22,12 +22,13 @@ from console.model.errors import NoDataError
 from console.model.views import HistoryRef, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
     from console.core.query import Rows
     from console.engine.setup import SessionConfig
     from console.model.levels import Level
     from console.model.place import Place, Size
+    from console.model.ports import Question
     from console.model.snapshot import Snapshot
     from console.model.views import View
 
@@ -108,6 +109,17 @@ class Session:
                 self._join(deadline)
         except Exception:  # closing is the last thing a program does: nothing may stop it
             log.exception("a fault while closing")
+
+    def note(self, event: Mapping[str, object]) -> None:
+        """Write an event of the user's (a shell that was opened) to the journal; never blocks."""
+        self._journal.write(event)
+
+    def sign_in(self, site: str, ask: Callable[[Question], Future[str | None]]) -> Future[str]:
+        """Let a site's sources log in where they wait for a person; `ask` is called on the loop thread.
+
+        The answer to come says what it came to, empty where nothing waited; it holds no secret.
+        """
+        return self._desk.sign_in(site, ask)
 
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot, None before the first."""

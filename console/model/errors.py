@@ -6,6 +6,7 @@ ConsoleError
 ├── UsageError             words that cannot be acted on: they are the user's to change
 │   ├── ExpressionError    a filter expression, with the column of the fault
 │   └── TargetError        a name that is unknown, or known at two sites
+├── RefusedError           what is not allowed here: read-only, guards, policies
 ├── NoDataError            nothing to answer with in the time given
 ├── PluginError            a plugin that cannot be read, imported or run
 └── SourceError            a site's endpoint, translated at the edge
@@ -70,6 +71,10 @@ class ExpressionError(UsageError):
 
 class TargetError(UsageError):
     """A target name that does not lead to exactly one object."""
+
+
+class RefusedError(ConsoleError):
+    """What was asked for is not allowed here."""
 
 
 class NoDataError(ConsoleError):

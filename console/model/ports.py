@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -73,6 +73,24 @@ class LogKeeper(Protocol):
 
     def follow(self, subject: Subject, since_at: float) -> AsyncIterator[str]:
         """Yield lines, older ones first, then new ones until the iterator is closed; raises SourceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a server asks at a login: which host asks, its words, and whether the answer may be seen on a screen."""
+
+    host: str
+    text: str
+    seen: bool = False
+
+
+@runtime_checkable
+class SignsIn(Protocol):
+    """A source whose way may ask something of a person (a one-time code); nothing answers by itself."""
+
+    async def sign_in(self, ask: Callable[[Question], Awaitable[str | None]]) -> str:
+        """Log in where a login is waited for, keep that, and return what it came to in words; raises SourceError."""
         ...
 
 

@@ -45,6 +45,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("freeze", "", "freeze the screen, or let it run again"),
     Command("refresh", "", "read the sources of this place now"),
     Command("raw", "[PATH]", "what each voice says of an object", "path"),
+    Command("shell", "[PATH]", "a shell on a node, through the jump hosts", "path", ("ssh",)),
+    Command("login", "SITE", "log in to jump hosts that ask for a password or code", "site", required=True),
     Command("copy", "", "copy the address under the cursor"),
     Command("unmark", "", "take every mark away"),
     Command("link", "", "show the bytes sent to this terminal and the lag of the screen, or hide them"),

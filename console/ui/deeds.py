@@ -50,6 +50,7 @@ class Deeds:
             "mark": self._mark,
             "unmark": self._unmark,
             "raw": self._raw,
+            "shell": lambda: stage.open_shell(stage.body.selected or stage.trail.here.place.path),
             "copy": self._copy,
             "freeze": stage.freeze,
             "clock": lambda: stage.set_utc(not stage.trail.here.place.utc),

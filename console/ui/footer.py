@@ -30,6 +30,7 @@ ORDER = (
     "metric",
     "by",
     "raw",
+    "shell",
     "mark",
     "unmark",
     "copy",
@@ -48,7 +49,7 @@ ALWAYS = frozenset(
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides which keys work here; `selected` is a row's id, `object` that it is one of the tree."""
+    """What decides which keys work here; `selected` is a row's id: an `object` of the tree, a `node` or GPU."""
 
     view: View | None
     place: Place
@@ -56,6 +57,7 @@ class Facts:
     enterable: bool = False
     selected: str = ""
     object: bool = False
+    node: bool = False
     domains: bool = False
     history: bool = False
 
@@ -96,6 +98,7 @@ def possible(facts: Facts) -> frozenset[str]:
         "by": charted and facts.domains,
         "raw": bool(facts.selected),
         "mark": facts.object,
+        "shell": facts.node,
         "unmark": bool(place.marks),
         "part.next": len(parts) > 1,
         "place.back": facts.history,

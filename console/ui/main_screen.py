@@ -26,6 +26,7 @@ from console.ui.orders import Orders
 from console.ui.palette_provider import entries
 from console.ui.prompt import Prompt
 from console.ui.raw import record_of
+from console.ui.reaching import Asked, Asker, Reaching, give
 from console.ui.saved_views import SavedViews
 from console.ui.sheets import Chooser, Reader, Sheet
 from console.ui.view_area import ViewArea
@@ -60,6 +61,7 @@ class MainScreen(Viewing):
         self.saved = SavedViews(setup.state_folder)
         self._deeds = Deeds(self)
         self._orders = Orders(self)
+        self._reaching = Reaching(setup, self.feed, self.tell, self._lend)
 
     # Keys and mouse
 
@@ -239,6 +241,26 @@ class MainScreen(Viewing):
             sheet.set_lines(record.lines if record is not None else ((Span(told, "state.warning"),),))
 
         self.feed.ask(future, take)
+
+    def open_shell(self, address: str) -> None:
+        """Open a shell on the node at an address."""
+        self._reaching.shell(self.shown.frame if self.shown else None, address)
+
+    def log_in(self, site: str) -> None:
+        """Log in to a site's jump hosts, asking what they ask."""
+        self._reaching.login(site)
+
+    @on(Asked)
+    def _asked(self, event: Asked) -> None:
+        event.stop()
+        self.app.push_screen(Asker(event.question, self.palette), lambda text: give(event.answer, text))
+
+    def _lend(self, run: Callable[[], int]) -> int:
+        """Let something have the bare terminal; the screen is painted whole afterwards."""
+        with self.app.suspend():
+            code = run()
+        self.meters.rest()
+        return code
 
     def choose(self, title: str, choices: Sequence[tuple[str, str]], present: str, take: Callable[[str], None]) -> None:
         """Let the user choose one; `take` gets the value unless the user leaves."""

@@ -31,6 +31,11 @@ class Meters:
             self._lags.append(max(0.0, now - self._beats[-1][0] - self._period_s))
         self._beats.append((now, self.sent_bytes))
 
+    def rest(self) -> None:
+        """Count anew: the terminal was somebody else's meanwhile."""
+        self._beats.clear()
+        self._lags.clear()
+
     @property
     def link_bps(self) -> float:
         """Bytes a second over the window."""

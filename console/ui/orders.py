@@ -48,6 +48,8 @@ class Orders:
             "refresh": lambda _: stage.setup.session.refresh(stage.trail.here.place.path.partition("/")[0]),
             "raw": lambda path: stage.read_record(path or stage.body.selected or stage.trail.here.place.path),
             "copy": lambda _: stage.copy(stage.body.selected or stage.trail.here.place.path),
+            "shell": lambda path: stage.open_shell(path or stage.body.selected or stage.trail.here.place.path),
+            "login": lambda site: self._login(site),
             "unmark": lambda _: self._look(marks=frozenset()),
             "link": lambda _: self._link(),
             "statistics": lambda _: self._statistics(),
@@ -92,6 +94,13 @@ class Orders:
         if name not in sites:
             raise ConsoleError(f"no site named {name}; there are: {', '.join(sites) or 'none yet'}")
         self._to(name)
+
+    def _login(self, site: str) -> None:
+        snapshot = self._stage.shown
+        names = [each.site for each in snapshot.frame.sites] if snapshot else []
+        if site not in names:
+            raise ConsoleError(f"no site named {site}; there are: {', '.join(names) or 'none yet'}")
+        self._stage.log_in(site)
 
     def _to(self, path: str) -> None:
         here = self._stage.trail.here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from console.model.values import dataclass
 from console.ui.wire.drain import WireSettings
@@ -77,6 +77,7 @@ class PanelInfo:
     key: str = ""
 
 
+Asks: TypeAlias = "Callable[[Question], Future[str | None]]"
 ThemesAndFaults = tuple["Mapping[str, Theme]", "Sequence[object]"]
 
 
@@ -89,8 +90,10 @@ class AppSetup:
     None: they cannot be read again. `keys` maps action ids to keys (`{"quit": ["Q"]}`), `notices` are told once at the
     start (broken themes, plugins, settings), `state_folder` is where saved views are kept (None: nowhere). `user` is
     who is shown in the header. `utc` chooses UTC, else the sites' own time. `work_running` says in words what still
-    runs here and would be lost by quitting; empty: nothing. `colors` and `glyphs` are those of the terminal (None: as
-    its environment tells), `wire` limits what is sent to it. `time` returns UTC epoch seconds.
+    runs here and would be lost by quitting; empty: nothing. `open_shell` takes site and node and returns what runs the
+    shell on the bare terminal, None where it was opened elsewhere (called in a thread of its own; ConsoleError where it
+    cannot be). `sign_in` logs in to a site, asking the user what it is asked. `colors` and `glyphs` are those of the
+    terminal (None: as its environment tells), `wire` limits what is sent to it. `time` returns UTC epoch seconds.
     """
 
     session: SessionLike
@@ -108,6 +111,8 @@ class AppSetup:
     reload_themes: Callable[[], ThemesAndFaults] | None = None
     state_folder: Path | None = None
     work_running: Callable[[], str] = lambda: ""
+    open_shell: Callable[[str, str], Callable[[], int] | None] | None = None
+    sign_in: Callable[[str, Asks], Future[str]] | None = None
     colors: Colors | None = None
     glyphs: Glyphs | None = None
     wire: WireSettings = field(default_factory=WireSettings)

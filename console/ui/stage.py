@@ -127,6 +127,14 @@ class Stage(Protocol):
         """Show what each voice says of something on a sheet."""
         ...
 
+    def open_shell(self, address: str) -> None:
+        """Open a shell on the node at an address."""
+        ...
+
+    def log_in(self, site: str) -> None:
+        """Log in to a site's jump hosts, asking what they ask."""
+        ...
+
     def choose(self, title: str, choices: Sequence[tuple[str, str]], present: str, take: Callable[[str], None]) -> None:
         """Let the user choose one of (value, words); `take` gets the value unless the user leaves."""
         ...

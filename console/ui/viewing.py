@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.screen import Screen
 
-from console.model.levels import Severity
+from console.model.levels import Level, Severity
 from console.model.place import Place, Size
 from console.present.steady import Steady
 from console.ui import objects
@@ -130,13 +130,15 @@ class Viewing(Screen[None], inherit_bindings=False):
     def works(self) -> frozenset[str]:
         """The ids of the actions that do something here."""
         here, shown, selected = self.trail.here, self.shown, self.body.selected
+        found = objects.resolve(shown.frame, selected) if selected and shown else None
         facts = Facts(
             view=self._view,
             place=here.place,
             first_panel=here.panel == self.panel_ids[0] if self.panel_ids else True,
             enterable=self.body.enterable,
             selected=selected,
-            object=bool(selected and shown and objects.resolve(shown.frame, selected)),
+            object=found is not None,
+            node=found is not None and found[1] in (Level.NODE, Level.GPU),
             domains=any(site.domains for site in shown.frame.sites) if shown else False,
             history=self.trail.has_before,
         )
@@ -205,7 +207,8 @@ class Viewing(Screen[None], inherit_bindings=False):
             self.body.reset()
         held = not moved and before is not None and _same_order(before.place, wish.place)
         untouched = self._key_at < 0
-        self.body.show(view, hold=held and time.monotonic() - self._key_at < HOLD_S, afresh=untouched)
+        hold = held and time.monotonic() - self._key_at < HOLD_S
+        self.body.show(view, hold=hold, afresh=untouched, patient=held)
         here = self.trail.here
         if moved and here.place.selected and not untouched:
             self.body.select(here.place.selected, anywhere=not here.borrowed)
@@ -241,7 +244,7 @@ class Viewing(Screen[None], inherit_bindings=False):
             return
         before, self._framed = self._framed, known
         if before is None or before[:2] != known[:2] or before[4:] != known[4:]:
-            self._header.show(header_lines(known[0], context, width, height))
+            self._header.show(header_lines(known[0], context, width, height), patient=True)
         self._breadcrumb.show((breadcrumb_line(crumbs, width),))
         self._footer.show((footer_line(self.keys, known[3], context.environment, width),))
 

@@ -46,11 +46,12 @@ def open_console(choice: Choice, demo: Demo | None = None, link: Link | None = N
     from console.ui.run import run_app
 
     keep_pauses_short(fleet.session)
-    return run_app(app_setup(fleet, link))
+    return run_app(app_setup(fleet, link, choice))
 
 
-def app_setup(fleet: Fleet, link: Link | None = None) -> AppSetup:
+def app_setup(fleet: Fleet, link: Link | None = None, choice: Choice | None = None) -> AppSetup:
     """Return what the screen is built from: the fleet, the panels, the themes and the user's settings."""
+    from console.cli.shells import FleetShells
     from console.config.places import state_dir
     from console.ui.setup import DEFAULT_THEME, AppSetup, PanelInfo
     from console.wiring import all_themes, user_settings
@@ -75,6 +76,8 @@ def app_setup(fleet: Fleet, link: Link | None = None) -> AppSetup:
         state_folder=state_dir(),
         glyphs=_glyphs(settings),
         wire=_wire(settings, link),
+        open_shell=FleetShells(fleet, choice, settings.shell).prepare,
+        sign_in=fleet.session.sign_in,
     )
 
 
