@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from console.config.themes import Theme
     from console.model.metrics import MetricTable
     from console.model.place import Place, Size
+    from console.model.ports import Question
     from console.model.snapshot import Snapshot
     from console.model.views import View
     from console.ui.glyphs import Glyphs

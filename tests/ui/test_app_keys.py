@@ -266,6 +266,12 @@ async def test_the_palette_finds_what_can_be_done():
         assert console.panel == "checks"
 
 
+async def test_a_shell_needs_a_node_under_the_cursor():
+    async with driven(open_shell=lambda site, node: pytest.fail("opened")) as console:
+        await console.press("x")
+        assert "a shell needs a node" in console.bar("breadcrumb")
+
+
 @pytest.mark.parametrize("action", [action for action in ACTIONS if action.later], ids=lambda action: action.id)
 async def test_what_this_version_lacks_is_said_in_one_line(action):
     async with driven() as console:

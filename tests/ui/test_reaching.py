@@ -27,7 +27,8 @@ def a_node(console: Driven) -> str:
     from console.model.levels import Level
 
     site = console.main.shown.frame.sites[0]
-    return site.topology.path(Level.NODE, 0)
+    path: str = site.topology.path(Level.NODE, 0)
+    return path
 
 
 async def test_x_opens_a_shell_on_the_node_under_the_cursor_and_says_how_it_ended() -> None:
