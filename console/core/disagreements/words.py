@@ -65,16 +65,23 @@ def _telemetry(site: SiteFrame, node: int, now: float) -> Statement:
     at = max(newest, default=0.0)
     reporting = int(np.count_nonzero(site.reporting[gpus])) if not site.stale else 0
     said = [f"{reporting} of {there} GPUs report" if at else "has never seen it"]
-    util = site.values("util_pct", now)
-    if reporting and util is not None and len(util) == site.topology.gpus:
-        known = util[gpus][~np.isnan(util[gpus])]
+    util = site.columns.get("util_pct")
+    if reporting and util is not None and len(util.values) == site.topology.gpus:
+        # These GPUs alone: to blank what is stale in a whole column, once a node, takes a second.
+        mine = util.values[gpus]
+        known = mine[~np.isnan(mine) & (now - util.at[gpus] <= util.stale_after_s)]
         said += [f"{known.mean():.0f} % busy"] if len(known) else []
     return Statement(TELEMETRY, ", ".join(said), at, site.stale)
 
 
 def _gpu_columns(site: SiteFrame) -> list[Column]:
-    times = {id(each.at): each for each in site.columns.values() if len(each.at) == site.topology.gpus}
-    return list(times.values())
+    """Return the columns of GPUs, one for each table of times."""
+
+    def make() -> list[Column]:
+        times = {id(each.at): each for each in site.columns.values() if len(each.at) == site.topology.gpus}
+        return list(times.values())
+
+    return remembered(site, "columns by time", make)
 
 
 def _alerts(site: SiteFrame, node: int, hearing: Hearing) -> Iterator[Statement]:
@@ -125,10 +132,12 @@ def _facts(site: SiteFrame, node: int, hearing: Hearing) -> Iterator[Statement]:
 
 def minority_text(site: SiteFrame, fact: str, node: int, hearing: Hearing) -> str:
     """Return such as `driver 570.86.15; most of its like have 570.133.20`."""
-    facts = combined(facts_heard(site, fact, hearing), len(site.topology.nodes))
-    codes = facts.codes.astype(np.int64)
-    often = usual(codes, remembered(site.topology, "likes", lambda: likes(site)), node)
-    has = facts.texts[int(codes[node])]
+    heard = facts_heard(site, fact, hearing)
+    key = ("told", fact, tuple(each.source for each in heard))
+    facts = remembered(site, key, lambda: combined(heard, len(site.topology.nodes)))
+    like = remembered(site.topology, "likes", lambda: likes(site))
+    often = remembered(site, (*key, int(like[node])), lambda: usual(facts.codes.astype(np.int64), like, node))
+    has = facts.texts[int(facts.codes[node])]
     return f"{kinds.fact_words(fact)} {has}; most of its like have {facts.texts[often]}"
 
 
