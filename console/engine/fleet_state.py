@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from console.model.views import HistoryRef
 
 COMPARE_EVERY_S = 5.0
+# So long voices that have not spoken yet are waited for: with one voice alone there is nothing to compare.
+LISTEN_S = 5.0
 
 log = logging.getLogger("console.engine")
 Result = TypeVar("Result")
@@ -54,6 +56,7 @@ class FleetState:
         self._checks: tuple[CheckResult, ...] = ()
         self._book = DisagreementBook()
         self._disagreements = NO_DISAGREEMENTS
+        self._began_at = 0.0
         self._compared: object = None
         self._faults: dict[str, str] = {}
         self._seq = 0
@@ -90,7 +93,10 @@ class FleetState:
         yield self._snapshot(frame, extra_notices())
 
     def _compare(self, frame: Frame) -> Iterator[None]:
-        """Compare the voices now and then, and at once when another one has spoken."""
+        """Compare the voices now and then, and at once when another one has spoken; at first all are waited for."""
+        self._began_at = self._began_at or frame.at
+        if frame.at - self._began_at < LISTEN_S and not all(record.spoke for record in self._records):
+            return
         voices = [(site.site, bool(site.data_at), *site.reports, *site.facts) for site in frame.sites]
         if voices == self._compared and frame.at - self._disagreements.at < COMPARE_EVERY_S:
             return
