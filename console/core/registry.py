@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -158,6 +157,8 @@ def _advice(name: str, level: str, metrics: MetricTable, known: Mapping[str, Fie
     measured = metric or (aggregate[0] if aggregate else None)
     if measured is not None:
         return f"{name} is measured at a {measured.level}; {a_row} has no such field"
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    from difflib import get_close_matches  # only who misspelt waits for it
+
+    near = get_close_matches(name, known, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else f'; a text is written in quotes: "{name}"'
     return f"{a_row} has no field {name}{hint}"
