@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "one snapshot of the fleet"),
     "themes": ("themes", "list the themes, with what is wrong with any"),
     "watch": ("watch", "a stream of events as NDJSON"),
+    "why": ("why", "what happened to a job, a node or a GPU"),
 }
 
 
