@@ -34,6 +34,7 @@ CASES = {
     "ssh": "200 nodes through one jump host",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
     "peers": "side by side with what people use today",
+    "chaos": "keys while every kind of source falls ill",
     "soak": "a million GPUs for half an hour",
 }
 

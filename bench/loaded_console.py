@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import inspect
 import json
 import threading
@@ -41,13 +42,12 @@ if TYPE_CHECKING:
 
 BEAT_S = 0.005
 PROBE_S = 0.002
-BEATS_A_COUNT = 1000
 # A soak must not fill the memory that it watches.
 MOST_KEPT = 200_000
 
 
 class MeasuredApp(ConsoleApp):
-    """The console; `lags` are by how much its loop was late for a timer, `tasks` how many it had."""
+    """The console; `lags` are by how much its loop was late for a timer, `tasks` how many there were."""
 
     CSS_PATH = str(Path(inspect.getfile(ConsoleApp)).with_name("console.tcss"))
 
@@ -55,7 +55,6 @@ class MeasuredApp(ConsoleApp):
         super().__init__(setup)
         self.lags: deque[float] = deque(maxlen=MOST_KEPT)
         self.tasks: list[int] = []
-        self._beats = 0
         self._beating: asyncio.Task[None] | None = None
 
     async def on_load(self) -> None:
@@ -67,13 +66,11 @@ class MeasuredApp(ConsoleApp):
             before = time.perf_counter()
             await asyncio.sleep(BEAT_S)
             self.lags.append(time.perf_counter() - before - BEAT_S)
-            self._count()
 
-    def _count(self) -> None:
-        """Count the loop's tasks every few seconds."""
-        self._beats += 1
-        if self._beats % BEATS_A_COUNT == 0:
-            self.tasks.append(len(asyncio.all_tasks()))
+
+def tasks() -> int:
+    """Return how many tasks are alive, on whichever loop."""
+    return sum(1 for each in gc.get_objects() if isinstance(each, asyncio.Task) and not each.done())
 
 
 class LockProbe(threading.Thread):
@@ -168,11 +165,17 @@ def _run(app: MeasuredApp, probe: LockProbe) -> None:
     import signal
 
     def begin(number: int, _: object) -> None:
+        app.tasks.append(tasks())
         app.lags.clear()
         probe.waits.clear()
 
     signal.signal(signal.SIGUSR1, begin)
-    signal.signal(signal.SIGTERM, lambda number, _: app.exit_from_signal(0))
+
+    def end(number: int, _: object) -> None:
+        app.tasks.append(tasks())
+        app.exit_from_signal(0)
+
+    signal.signal(signal.SIGTERM, end)
     app.run()
 
 

@@ -40,11 +40,15 @@ class Served:
 
     def open(self, port: int) -> Source:
         """Open the source on another port (that of a proxy), for a site that is called as its kind."""
-        options = {key: _on_port(value, port) for key, value in self.options.items()}
-        url = "" if "targets" in options else f"http://127.0.0.1:{port}"
+        named = self.named(port)
         limits = {"timeouts": LIMITS, "max_body_bytes": MOST_BYTES, **self.more}
-        config = SourceConfig(self.kind, "src", url, options=options, **limits)
+        config = SourceConfig(self.kind, "src", named.pop("url", ""), options=named, **limits)
         return open_source(SiteConfig(self.kind), config, BUILTIN)
+
+    def named(self, port: int) -> dict[str, Any]:
+        """Return the keys of the fleet file that lead to a port."""
+        options = {key: _on_port(value, port) for key, value in self.options.items()}
+        return options if "targets" in options else {"url": f"http://127.0.0.1:{port}", **options}
 
 
 def _on_port(value: Any, port: int) -> Any:
