@@ -5,10 +5,12 @@ Within version 1 a name is added, never removed and never changed in meaning; `_
 
 from __future__ import annotations
 
+from console.core.disagreements.words import node_voices
 from console.core.expr import Expression, compile_expression
 from console.core.job_query import select_jobs
 from console.core.query import Rows, select
 from console.model.columns import Column
+from console.model.disagreements import Disagreement, Disagreements, Statement
 from console.model.errors import ConsoleError, ExpressionError, NoDataError, PluginError, TargetError, UsageError
 from console.model.events import Alert, AlertState, CheckResult, Event, Finding
 from console.model.jobs import Job, Jobs, JobState
@@ -16,6 +18,7 @@ from console.model.levels import LEVELS, SITE_LEVELS, Level, Severity
 from console.model.metrics import Kind, Metric, MetricTable, RollUp
 from console.model.place import Place, Size
 from console.model.ports import Detector, DetectorState, Panel, StateColumn
+from console.model.scheduling import NodeFacts, NodeReason, NodeReport, NodeReports, NodeState
 from console.model.snapshot import Frame, RollUps, SiteFrame, Snapshot, SourceState, SourceStatus, Unjoined
 from console.model.topology import Domain, Geo, SiteTopology
 from console.model.views import (
@@ -57,6 +60,8 @@ __all__ = [
     "ConsoleError",
     "Detector",
     "DetectorState",
+    "Disagreement",
+    "Disagreements",
     "Domain",
     "Event",
     "Expression",
@@ -76,6 +81,11 @@ __all__ = [
     "Metric",
     "MetricTable",
     "NoDataError",
+    "NodeFacts",
+    "NodeReason",
+    "NodeReport",
+    "NodeReports",
+    "NodeState",
     "Panel",
     "Part",
     "Place",
@@ -95,6 +105,7 @@ __all__ = [
     "Span",
     "Split",
     "StateColumn",
+    "Statement",
     "Table",
     "TableColumn",
     "TargetError",
@@ -109,6 +120,7 @@ __all__ = [
     "format_value",
     "heat_levels",
     "heat_map",
+    "node_voices",
     "select",
     "select_jobs",
     "shown_metric",

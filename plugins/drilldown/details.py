@@ -23,7 +23,7 @@ from console.plugin import (
 )
 
 from .listing import field_at, job_of
-from .schedulers import scheduler_lines
+from .schedulers import dispute_lines, other_voices, scheduler_lines
 from .values import MISSING, value_format, written
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def gpu_head(snapshot: Snapshot, site: SiteFrame, row: int) -> Text:
 
 
 def node_head(snapshot: Snapshot, site: SiteFrame, node: int) -> Text:
-    """Return what a node is, in three lines, and below what each scheduler says of it."""
+    """Return what a node is, in three lines, and below what each voice says of it and what they disagree on."""
     topology = site.topology
     span = topology.span(Level.NODE, node, Level.GPU)
     model = clean(topology.gpu_model(span.start), 40) if span.stop > span.start else ""
@@ -92,6 +92,8 @@ def node_head(snapshot: Snapshot, site: SiteFrame, node: int) -> Text:
         _pair("serial", _serial(site, node)) + _pair("  bmc", bmc or "not known") + _pair("  jobs", _named(jobs)),
         _pair("domains", _domains(site, node, span.start)),
         *scheduler_lines(snapshot, site, node),
+        *other_voices(snapshot, site, node),
+        *dispute_lines(snapshot, site, node),
     )
     return Text(lines)
 

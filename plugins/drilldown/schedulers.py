@@ -1,10 +1,10 @@
-"""What each scheduler says of a node, in its own words."""
+"""What each voice says of a node, in its own words, and what they disagree on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.plugin import Span, clean, format_value
+from console.plugin import Level, Span, clean, format_value, node_voices
 
 if TYPE_CHECKING:
     from console.plugin import Line, SiteFrame, Snapshot
@@ -15,6 +15,7 @@ OUT = (
     "REBOOT_ISSUED", "REBOOT_REQUESTED", "SchedulingDisabled", "NotReady",
 )  # fmt: skip
 SHOWN = 3
+DISPUTES = 2
 
 
 def scheduler_lines(snapshot: Snapshot, site: SiteFrame, node: int) -> list[Line]:
@@ -39,3 +40,29 @@ def scheduler_lines(snapshot: Snapshot, site: SiteFrame, node: int) -> list[Line
             spans.append(Span(f"   told {format_value(snapshot.at - reports.at, 'age')} ago", "text.dim"))
         lines.append(tuple(spans))
     return lines[:SHOWN]
+
+
+def other_voices(snapshot: Snapshot, site: SiteFrame, node: int) -> list[Line]:
+    """Return one line of what the other voices say, where anything but telemetry speaks; a stale one is marked."""
+    voices = [voice for voice in node_voices(snapshot, site, node) if voice.voice not in site.reports]
+    if len(voices) < 2:
+        return []
+    spans: list[Span] = []
+    for voice in voices:
+        age = f" {format_value(snapshot.at - voice.at, 'age')} ago" if voice.at else ""
+        spans.append(Span(f"{'   ' if spans else ''}{clean(voice.voice, 24)} ", "text.dim"))
+        spans.append(Span(clean(voice.says, 100), "state.stale" if voice.stale else "text"))
+        spans.append(Span(f"{' STALE' if voice.stale else ''}{age}", "text.dim"))
+    return [tuple(spans)]
+
+
+def dispute_lines(snapshot: Snapshot, site: SiteFrame, node: int) -> list[Line]:
+    """Return one line for each thing that the voices disagree on (at most two of them)."""
+    path = site.topology.path(Level.NODE, node)
+    lines: list[Line] = []
+    for row in snapshot.disagreements.rows:
+        if row.path == path:
+            since = f"   since {format_value(snapshot.at - row.since, 'age')}"
+            token = f"state.{row.severity.value}"
+            lines.append((Span(f"{clean(row.kind, 40)}: {clean(row.text, 200)}", token), Span(since, "text.dim")))
+    return lines[:DISPUTES]

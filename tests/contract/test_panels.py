@@ -11,7 +11,7 @@ from console.model.views import Split, Table
 from console.present.plain import render
 from tests.support import panels
 
-PANELS = ("fleet", "drilldown", "checks", "sources", "jobs")
+PANELS = ("fleet", "drilldown", "checks", "sources", "jobs", "disagreements")
 STATES = {
     "normal": panels.normal,
     "stale": panels.stale,

@@ -186,6 +186,6 @@ def _row(site: SiteFrame, kind: Kind, row: int, since: float, hearing: Hearing, 
     if kind.name.startswith(kinds.MINORITY):
         text = minority_text(site, kind.name.removeprefix(kinds.MINORITY).replace("-", "_"), row, hearing)
     else:
-        text = f"{kind.title}: {spoken(kind, voices, frozenset(site.reports))}"
+        text = spoken(kind, voices, frozenset(site.reports)) or kind.title
     path = site.topology.path(Level.NODE, row)
     return Disagreement(kind.name, site.site, path, kind.severity, text, since, voices)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.core.disagreements import kinds
+from console.core.disagreements.hearing import hearing_of
 from console.core.disagreements.judge import node_of
 from console.core.disagreements.minorities import facts_heard, likes, usual
 from console.core.facts import combined
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
     from console.core.disagreements.kinds import Kind
     from console.model.columns import Column
     from console.model.events import Alert
-    from console.model.snapshot import SiteFrame
+    from console.model.snapshot import SiteFrame, Snapshot
 
 TELEMETRY, ALERTS, INVENTORY = "telemetry", "alerts", "inventory"
 OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 MOST_TITLES = 3
+
+
+def node_voices(snapshot: Snapshot, site: SiteFrame, node: int) -> tuple[Statement, ...]:
+    """Return what every voice says of the node in one row of a site, those that are stale marked so."""
+    return voices_of(site, node, hearing_of(snapshot.sources), snapshot.at)
 
 
 def voices_of(site: SiteFrame, node: int, hearing: Hearing, now: float) -> tuple[Statement, ...]:
@@ -142,13 +148,21 @@ def minority_text(site: SiteFrame, fact: str, node: int, hearing: Hearing) -> st
 
 
 def spoken(kind: Kind, voices: tuple[Statement, ...], schedulers: frozenset[str]) -> str:
-    """Return what a disagreement says in one line: who says what."""
+    """Return what a disagreement says in one line: who says what, of what it is about."""
     loud = [each for each in voices if not each.stale]
-    told = {each.voice: each.says for each in reversed(loud) if each.voice in schedulers}
-    if kind not in (kinds.DRAINED, kinds.ALERTED):
-        told |= {each.voice: each.says for each in loud if each.voice == TELEMETRY}
-    if kind is kinds.ALERTED:
-        told |= {each.voice: each.says for each in loud if each.voice == ALERTS}
-    if kind is kinds.GPU_COUNT:
-        told |= {each.voice: each.says for each in loud if each.voice == INVENTORY}
+    told = {each.voice: _short(kind, each.says) for each in reversed(loud) if each.voice in schedulers}
+    wanted = {kinds.DRAINED: (), kinds.ALERTED: (ALERTS,), kinds.GPU_COUNT: (INVENTORY, TELEMETRY)}
+    for voice in wanted.get(kind, (TELEMETRY,)):
+        told |= {each.voice: each.says for each in loud if each.voice == voice}
     return "; ".join(f"{voice}: {says}" for voice, says in told.items())
+
+
+def _short(kind: Kind, says: str) -> str:
+    """Return the part of a scheduler's statement (state; GPUs; reason) that matters to a kind."""
+    state, _, rest = says.partition("; ")
+    gpus, _, reason = rest.partition("; ")
+    if kind is kinds.GPU_COUNT:
+        return gpus or state
+    if kind in (kinds.ALLOCATED_IDLE, kinds.IDLE_LATELY):
+        return f"{state}, {gpus}" if gpus else state
+    return f"{state}, {reason}" if reason else state

@@ -35,7 +35,7 @@ def test_drained_there_and_schedulable_here(site):
     rows = site.rows("drained-elsewhere")
     assert set(rows) == {"n02", "n03"}
     assert rows["n02"].path == "muc1/h1/r1/n02"
-    assert "slurm: IDLE+DRAIN; 4 GPUs, 0 allocated; XID 79 (ada)" in rows["n02"].text
+    assert "slurm: IDLE+DRAIN, XID 79 (ada)" in rows["n02"].text
     assert "kubernetes: Ready" in rows["n02"].text
     assert {voice.voice for voice in rows["n02"].voices} == {"slurm", "kubernetes", "telemetry", "inventory"}
 
