@@ -54,13 +54,15 @@ class Compute:
         self._ring = DecodeRing(sink, clock)
         self._steps: Iterator[Snapshot | None] | None = None
         self._tick_began = 0.0
+        self._first_tick_s = first_tick_s
         self._tick_at = clock.monotonic() + first_tick_s
         self._durations: deque[float] = deque(maxlen=TICKS)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="gigadeck-compute", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread; the time to the first tick counts from here, for a screen may be built meanwhile."""
+        self._tick_at = self._clock.monotonic() + self._first_tick_s
         self._thread.start()
 
     def submit(self, key: Hashable, job: Job) -> Job | None:
