@@ -33,7 +33,7 @@ def host(*folders, **more):
 
 
 def test_the_built_in_plugins_come_through_the_same_door_in_the_order_of_their_keys():
-    assert list(host(ROOT / "plugins").panels) == ["fleet", "drilldown", "checks", "sources", "jobs"]
+    assert list(host(ROOT / "plugins").panels) == ["fleet", "drilldown", "checks", "sources", "jobs", "disagreements"]
 
 
 def test_reading_manifests_imports_no_plugin_code():
