@@ -50,6 +50,7 @@ class Deeds:
             "mark": self._mark,
             "unmark": self._unmark,
             "raw": self._raw,
+            "why": self._why,
             "shell": lambda: stage.open_shell(stage.body.selected or stage.trail.here.place.path),
             "copy": self._copy,
             "freeze": stage.freeze,
@@ -190,6 +191,15 @@ class Deeds:
             self._stage.read_record(row_id)
         else:
             self._stage.tell("nothing is under the cursor")
+
+    def _why(self) -> None:
+        row_id = self._stage.body.selected
+        # A row that is no object of the tree and no job (an alert, a source) leaves the place itself to ask about.
+        asked = row_id if objects.can_ask_why(row_id) else self._stage.trail.here.place.path
+        if objects.can_ask_why(asked):
+            self._stage.ask_why(asked)
+        else:
+            self._stage.tell("why: put the cursor on a job, a node, a GPU or a rack")
 
     def _copy(self) -> None:
         address = self._stage.body.selected or self._stage.trail.here.place.path

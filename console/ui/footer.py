@@ -11,6 +11,7 @@ from console.model.values import dataclass
 from console.model.views import HeatMap, Span, Split, Table
 from console.ui.bars import Segment, ends, fit
 from console.ui.header import environment_token
+from console.ui.objects import can_ask_why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ ORDER = (
     "metric",
     "by",
     "raw",
+    "why",
     "shell",
     "mark",
     "unmark",
@@ -97,6 +99,7 @@ def possible(facts: Facts) -> frozenset[str]:
         "metric": charted,
         "by": charted and facts.domains,
         "raw": bool(facts.selected),
+        "why": can_ask_why(facts.selected) or can_ask_why(place.path),
         "mark": facts.object,
         "shell": facts.node,
         "unmark": bool(place.marks),

@@ -31,6 +31,7 @@ from console.ui.saved_views import SavedViews
 from console.ui.sheets import Chooser, Reader, Sheet
 from console.ui.view_area import ViewArea
 from console.ui.viewing import Viewing
+from console.ui.why import why_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -232,15 +233,26 @@ class MainScreen(Viewing):
         if shown is None or not row_id:
             self.tell("nothing is under the cursor")
             return
-        sheet = Reader(row_id, (), self.palette)
+        self._read_made(row_id, "record", lambda: record_of(shown, row_id))
+
+    def ask_why(self, row_id: str) -> None:
+        """Show what happened to something on a sheet: a time line and one suspect."""
+        shown = self.shown
+        if shown is None or not row_id:
+            self.tell("nothing is under the cursor")
+            return
+        self._read_made(f"why {row_id}", "why", lambda: why_of(shown, row_id))
+
+    def _read_made(self, title: str, what: str, make: Callable[[], Text]) -> None:
+        """Show a text on a sheet; it is put together off the screen's loop."""
+        sheet = Reader(clean(title, 120), (), self.palette)
         self.app.push_screen(sheet)
-        future = self.setup.session.run(lambda: record_of(shown, row_id), key="record")
 
-        def take(record: Text | None, error: BaseException | None) -> None:
-            told = f"the record cannot be shown: {clean(str(error), 300)}"
-            sheet.set_lines(record.lines if record is not None else ((Span(told, "state.warning"),),))
+        def take(text: Text | None, error: BaseException | None) -> None:
+            told = f"the {what} cannot be shown: {clean(str(error), 300)}"
+            sheet.set_lines(text.lines if text is not None else ((Span(told, "state.warning"),),))
 
-        self.feed.ask(future, take)
+        self.feed.ask(self.setup.session.run(make, key=what), take)
 
     def open_shell(self, address: str) -> None:
         """Open a shell on the node at an address."""

@@ -22,6 +22,11 @@ def resolve(frame: Frame, address: str) -> tuple[str, Level, int] | None:
     return None if site is None or found is None else (site.site, *found)
 
 
+def can_ask_why(row_id: str) -> bool:
+    """Whether `why` has an answer for a row's id: a job, or an address below a site."""
+    return row_id.startswith("job:") or ("/" in row_id and ":" not in row_id)
+
+
 def key_of(frame: Frame, address: str) -> str:
     """Return the identity of what is at an address, empty where there is nothing."""
     found = resolve(frame, address)

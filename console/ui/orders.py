@@ -47,6 +47,7 @@ class Orders:
             "freeze": lambda _: stage.freeze(),
             "refresh": lambda _: stage.setup.session.refresh(stage.trail.here.place.path.partition("/")[0]),
             "raw": lambda path: stage.read_record(path or stage.body.selected or stage.trail.here.place.path),
+            "why": self._why,
             "copy": lambda _: stage.copy(stage.body.selected or stage.trail.here.place.path),
             "shell": lambda path: stage.open_shell(path or stage.body.selected or stage.trail.here.place.path),
             "login": lambda site: self._login(site),
@@ -73,6 +74,13 @@ class Orders:
             self._table[order.name](order.argument)
         except ConsoleError as error:
             self._stage.tell(str(error).partition("\n")[0], Severity.WARNING)
+
+    def _why(self, named: str) -> None:
+        here = self._stage.body.selected
+        asked = named or (here if objects.can_ask_why(here) else self._stage.trail.here.place.path)
+        if not asked:
+            raise ConsoleError("write :why job:ID, :why NODE or an address")
+        self._stage.ask_why(asked)
 
     def _look(self, **changes: object) -> None:
         self._stage.look(self._stage.trail.here.at(**changes))

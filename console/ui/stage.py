@@ -127,6 +127,10 @@ class Stage(Protocol):
         """Show what each voice says of something on a sheet."""
         ...
 
+    def ask_why(self, row_id: str) -> None:
+        """Show what happened to something on a sheet."""
+        ...
+
     def open_shell(self, address: str) -> None:
         """Open a shell on the node at an address."""
         ...

@@ -45,3 +45,29 @@ async def test_the_filter_bar_takes_a_filter_over_jobs() -> None:
         await shown.press("enter")
         assert shown.place.where == "wait_s > 5"
         assert "no job is like that" in shown.screen()
+
+
+async def test_w_on_a_job_shows_its_time_line_and_escape_puts_it_away() -> None:
+    async with console() as shown:
+        await shown.press("5", "j", "w")
+        text = shown.screen()
+        assert "SUSPECT" in text
+        assert "no cause seen: the job runs" in text
+        assert "no source of kind redfish" in text
+        await shown.press("escape")
+        assert "VOICES" not in shown.screen()
+
+
+async def test_w_on_a_node_and_in_the_command_bar_and_where_there_is_nothing_to_ask() -> None:
+    async with console() as shown:
+        await shown.press("w")
+        assert "why: put the cursor on a job" in shown.screen()
+        await shown.press("colon")
+        await shown.write("why n0099")
+        await shown.press("enter")
+        assert "nothing of that name is known" in shown.screen()
+        await shown.press("escape", "colon")
+        await shown.write("why muc1/h1/r001/n0001")
+        await shown.press("enter")
+        assert "muc1/h1/r001/n0001" in shown.screen()
+        assert "SUSPECT" in shown.screen()
