@@ -20,8 +20,6 @@ from console.config.structure import (
 from console.config.text_fields import count, metric_name, name, one_or_more, positive, words
 from console.config.units import duration_s
 
-LATER = frozenset({"kubernetes", "redfish"})
-
 
 def queries(raw: Any, _: Any = None) -> Mapping[str, str]:
     """Take expressions of a site by metric: `{it_power_w: 'sum(site_it_power_watts)'}`."""
@@ -73,6 +71,19 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
     # `slurm`: a UNIX socket in place of `url`, whose token it is (else the token says), which version of the API is
     # spoken (`auto`: the newest that both sides can do), and the cluster's name where Slurm's own is not wanted.
     "slurm": {"socket": text, "user": name, "api": slurm_api, "cluster": name},
+    # `kubernetes`: a kubeconfig and its context in place of `url` (left out: as kubectl finds them, or the service
+    # account of our pod), what the cluster is called, namespaces (left out: all), the resource that stands for a GPU,
+    # the label that says whose a pod is, and whether lists are watched and Kueue is looked for.
+    "kubernetes": {
+        "kubeconfig": text,
+        "context": text,
+        "cluster": name,
+        "namespaces": one_or_more,
+        "gpu_resource": text,
+        "user_label": text,
+        "watch": one_of(("auto", "off")),
+        "kueue": one_of(("auto", "off")),
+    },
     "emulator": {"gpus": count(1), "seed": count(0), "scenario": name},
     # Which nodes (left out: the site's inventory), and what runs there; how they are reached is `ssh` of the site.
     "ssh": {
@@ -82,20 +93,35 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
         "kernel_log": one_of(("auto", "off")),
     },
     "nvml": {"node": text},
+    # `redfish`: BMCs (`{node}` stands for each node of the inventory; left out: its column `bmc`), controllers of power
+    # shelves, how many are asked at once, how we sign in, and whether GPUs are read (auto: where nothing else tells).
+    "redfish": {
+        "targets": one_or_more,
+        "shelves": one_or_more,
+        "concurrency": count(1, 1024),
+        "login": one_of(("auto", "basic")),
+        "gpus": one_of(("auto", "on", "off")),
+    },
+    # Which store it is, which lines are the kernel's (LogQL or a LogsQL filter), and which label names the node.
+    "logs": {
+        "flavor": one_of(("auto", "loki", "victorialogs")),
+        "selector": text,
+        "node_label": text,
+    },
 }
-WITHOUT_URL = frozenset({"emulator", "ssh", "nvml"})
+WITHOUT_URL = frozenset({"emulator", "kubernetes", "ssh", "nvml", "redfish"})
 # Kinds that take other keys in place of a URL.
 INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {"dcgm": ("targets", "targets_file"), "slurm": ("socket",)}
-# Kinds that must not be asked more often: every list of Slurm's costs slurmctld.
-SHORTEST_CADENCE_S: Mapping[str, float] = {"slurm": 30.0}
+# Kinds that must not be asked more often: every list of Slurm's costs slurmctld, and a BMC is a small computer.
+SHORTEST_CADENCE_S: Mapping[str, float] = {"slurm": 30.0, "redfish": 60.0}
+# Kinds whose cadence is that of each of many endpoints: the source itself says how often what came is taken.
+PACED_BY_ITSELF = frozenset({"redfish"})
 
 
 def kind_fault(kind: object) -> Fault | None:
     """Return what is wrong with a kind, None for one that is built in."""
     if kind in OPTIONS:
         return None
-    if kind in LATER:
-        return Fault(f"{kind} is not built yet in this version; the kinds are {', '.join(OPTIONS)}", "kind")
     try:
         one_of(tuple(OPTIONS))(kind, str)
     except Fault as fault:

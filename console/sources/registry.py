@@ -16,11 +16,14 @@ MODULES = {
     "prometheus": "console.sources.prometheus",
     "site": "console.sources.site",
     "slurm": "console.sources.slurm",
+    "kubernetes": "console.sources.kubernetes",
     "dcgm": "console.sources.dcgm",
     "alertmanager": "console.sources.alertmanager",
     "emulator": "console.sources.emulator",
     "ssh": "console.sources.ssh",
     "nvml": "console.sources.nvml",
+    "redfish": "console.sources.redfish",
+    "logs": "console.sources.logs",
 }
 
 

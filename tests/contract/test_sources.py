@@ -23,6 +23,7 @@ from console.model.builtin_metrics import BUILTIN
 from console.model.reading import ColumnPart, NodeReportsPart
 from console.sources.registry import open_source
 from tests.servers.emulator import emulator
+from tests.servers.logs import LogStore
 from tests.support.bad_http import answer, bad_server, endless, reset, silent, truncated
 from tests.support.fake_slurm import FakeSlurm, job, node
 from tests.support.fake_store import POWER, TEMP, FakeStore, gpu_row
@@ -89,10 +90,24 @@ async def pager(request: Request, writer: Writer) -> None:
     await answer(json.dumps(alerts if request.path.endswith("alerts") else []))(request, writer)
 
 
-@pytest.fixture(
-    params=["prometheus-query", "prometheus-federate", "prometheus-export", "site", "dcgm", "alertmanager", "slurm"]
-)
+def log_store(flavour: str) -> LogStore:
+    of = LogStore(flavour)
+    for i in range(16):
+        of.add("reboot: Restarting system", time.time() - 60, job="kernel", host=f"n{i}")
+    return of
+
+
+VOICES = (
+    "prometheus-query", "prometheus-federate", "prometheus-export", "site", "dcgm", "alertmanager", "slurm",
+    "logs-loki", "logs-victorialogs",
+)  # fmt: skip
+
+
+@pytest.fixture(params=VOICES)
 def voice(request: pytest.FixtureRequest) -> Voice:
+    if request.param.startswith("logs-"):
+        flavour = request.param.partition("-")[2]
+        return Voice("logs", log_store(flavour).behaviour, lines=flavour == "victorialogs")
     if request.param == "slurm":
         of = FakeSlurm([node("n1"), node("n2")], [job(1)])
         return Voice("slurm", of.behaviour, cadence_s=1e-6)
@@ -136,13 +151,13 @@ class Watched:
         self.merger = SiteMerger(empty_topology(SITE), BUILTIN)
 
     async def gpus(self) -> int:
-        """Read once and return how many GPUs report now; of alerts, how many; of a scheduler, the GPUs it counts."""
+        """Read once and return how many GPUs report now; how many alerts or events; what a scheduler counts."""
         reading, parts = await everything(self.source)
         for part in parts:
             self.merger.apply(part, source="src", stale_after_s=60.0, received_at=reading.received_at)
         frame = self.merger.frame(reading.received_at)
         counted = sum(int(part.gpus.sum()) for part in parts if isinstance(part, NodeReportsPart))
-        return int(np.count_nonzero(frame.reporting)) or len(frame.alerts) or counted
+        return int(np.count_nonzero(frame.reporting)) or len(frame.alerts) or len(frame.events) or counted
 
 
 async def gpus_of(source: Source) -> int:
@@ -192,7 +207,8 @@ async def test_a_fault_is_one_clear_error_and_the_next_good_answer_recovers(
             assert await watched.gpus() == 16
         server.behaviour = make()
         if fault == "empty" and warm and voice.lines:
-            assert await watched.gpus() == 0  # lines of no series at all: everything is missing
+            # Lines of no series at all: everything is missing; of no log lines: nothing new happened.
+            assert await watched.gpus() == (16 if voice.kind == "logs" else 0)
             await source.aclose()
             return
         with pytest.raises(errors.SourceError) as caught:
