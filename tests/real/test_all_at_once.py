@@ -46,7 +46,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    """Start everything; not below pytest's folder, whose parents are closed to the users that Slurm's daemons become."""
+    """Start everything; not below pytest's folder: its parents are closed to the users that Slurm's daemons become."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="all-")))
         folder.chmod(0o755)
