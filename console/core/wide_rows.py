@@ -12,6 +12,7 @@ from console.core.rollup import by_domain, reporting_counts
 from console.core.rows import Children, SiteRows, combined, distinct_jobs
 from console.core.segments import run_maxima, run_sums
 from console.core.texts import TextValues, constant, joined
+from console.model.columns import distinct
 from console.model.levels import Level
 from console.model.metrics import MetricTable, RollUp
 from console.model.values import dataclass
@@ -183,7 +184,7 @@ class DomainRows:
         if name == "nodes" and domain.unit is Level.GPU:
             nodes = topology.parents(Level.GPU, Level.NODE)[domain.members]
             spans = zip(domain.starts[:-1], domain.starts[1:], strict=True)
-            return np.array([float(len(np.unique(nodes[first:last]))) for first, last in spans])
+            return np.array([float(len(distinct(nodes[first:last]))) for first, last in spans])
         return run_sums(each[domain.members], domain.starts).astype(np.float64)
 
     def text(self, field: Field) -> TextValues:

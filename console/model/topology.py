@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from console.model.columns import distinct
 from console.model.identity import UuidIndex, format_uuid
 from console.model.levels import SITE_LEVELS, Level
 from console.model.values import dataclass
@@ -35,7 +36,7 @@ class Domain:
     def of(self, unit_row: int) -> tuple[str, ...]:
         """Return the names of the domains that hold one node (or GPU)."""
         where = np.flatnonzero(self.members == unit_row)
-        return tuple(self.names[i] for i in np.unique(np.searchsorted(self.starts, where, side="right") - 1))
+        return tuple(self.names[i] for i in distinct(np.searchsorted(self.starts, where, side="right") - 1))
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class CellTable:
     def _measured(self, codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
         widths = self._widths[codes]
         if widths.size and widths.max() == NOT_MEASURED:
-            for code in np.unique(codes[widths == NOT_MEASURED]).tolist():
+            for code in set(codes[widths == NOT_MEASURED].tolist()):
                 self._widths[code] = cell_len(chr(code))
             widths = self._widths[codes]
         return widths
