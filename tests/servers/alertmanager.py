@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.support.servers import END_S, end, free_port, require, wait_ready
+from tests.support.servers import HttpServer, free_port, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,28 +21,8 @@ inhibit_rules:
 """
 
 
-@dataclass
-class Alertmanager:
-    url: str
-    folder: Path
-    command: list[str]
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        log = self.folder / "alertmanager.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        wait_ready(self.process, f"{self.url}/-/ready", log)
-
-    def kill(self) -> None:
-        """End at once, as a crash does."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(END_S)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            end(self.process)
+class Alertmanager(HttpServer):
+    """The server; its own API beside start, kill and stop."""
 
     def post(self, what: str, body: object) -> Any:
         """Post to the API v2; returns what it answers, None for an empty answer."""
@@ -78,9 +56,5 @@ def alertmanager(folder: Path) -> Iterator[Alertmanager]:
         "--cluster.listen-address=",
         "--log.level=warn",
     ]
-    server = Alertmanager(f"http://127.0.0.1:{port}", folder, command)
-    server.start()
-    try:
+    with Alertmanager(f"http://127.0.0.1:{port}", folder, command, ready="/-/ready") as server:
         yield server
-    finally:
-        server.stop()

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.support.servers import END_S, end, free_port, require, wait_ready
+from tests.support.servers import HttpServer, free_port, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
-@dataclass
-class Prometheus:
-    url: str
-    folder: Path
-    command: list[str]
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        log = self.folder / "prometheus.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        wait_ready(self.process, f"{self.url}/-/ready", log)
-
-    def kill(self) -> None:
-        """End at once, as a crash does."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(END_S)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            end(self.process)
+class Prometheus(HttpServer):
+    """The server."""
 
 
 @contextmanager
@@ -62,12 +40,8 @@ def prometheus(
         "--log.level=warn",
         *extra,
     ]
-    server = Prometheus(f"http://127.0.0.1:{port}", folder, command)
-    server.start()
-    try:
+    with Prometheus(f"http://127.0.0.1:{port}", folder, command, ready="/-/ready") as server:
         yield server
-    finally:
-        server.stop()
 
 
 def _configuration(folder: Path, targets: Sequence[str], interval: str, honor_timestamps: bool, keep: str) -> str:

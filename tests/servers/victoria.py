@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.support.servers import END_S, end, free_port, require, wait_ready
+from tests.support.servers import HttpServer, free_port, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
-@dataclass
-class Victoria:
-    url: str
-    folder: Path
-    command: list[str]
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        log = self.folder / "victoria.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        wait_ready(self.process, f"{self.url}/health", log)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(END_S)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            end(self.process)
+class Victoria(HttpServer):
+    """The server; its own API beside start, kill and stop."""
 
     def load(self, page: str) -> None:
         """Take an exposition page and make its samples visible at once."""
@@ -62,9 +41,5 @@ def victoria(folder: Path, *, extra: Sequence[str] = ()) -> Iterator[Victoria]:
         "-loggerLevel=WARN",
         *extra,
     ]
-    server = Victoria(f"http://127.0.0.1:{port}", folder, command)
-    server.start()
-    try:
+    with Victoria(f"http://127.0.0.1:{port}", folder, command, ready="/health") as server:
         yield server
-    finally:
-        server.stop()

@@ -9,13 +9,12 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 READY_S = 30.0
@@ -40,16 +39,38 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def running(command: list[str], log: Path, ready_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends, from the moment its ready URL answers."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-    try:
-        wait_ready(process, ready_url, log)
-        yield process
-    finally:
-        end(process)
+@dataclass
+class HttpServer:
+    """A server that is started with a command and ready when `ready` answers; it may be killed and started again."""
+
+    url: str
+    folder: Path
+    command: list[str]
+    ready: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = self.folder / "server.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        wait_ready(self.process, f"{self.url}{self.ready}", log)
+
+    def kill(self) -> None:
+        """End at once, as a crash does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(END_S)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            end(self.process)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
