@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CHUNK_BYTES = 65536
@@ -17,8 +17,10 @@ class CommandError(Exception):
     """A command that gave no answer; the text holds neither its arguments nor its output."""
 
 
-def run_command(argv: Sequence[str], base: Path, timeout_s: float, limit_bytes: int) -> bytes:
-    """Return the standard output of a command that runs in the folder `base`.
+def run_command(
+    argv: Sequence[str], base: Path, timeout_s: float, limit_bytes: int, more_env: Mapping[str, str] | None = None
+) -> bytes:
+    """Return the standard output of a command that runs in the folder `base`, with `more_env` beside our environment.
 
     Standard error goes nowhere (it may hold secrets) and there is no standard input. Raises CommandError after
     `timeout_s`, over `limit_bytes`, for an exit status other than 0, or when the command cannot be started.
@@ -31,6 +33,7 @@ def run_command(argv: Sequence[str], base: Path, timeout_s: float, limit_bytes: 
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, **more_env} if more_env else None,
         )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its arguments are not valid"

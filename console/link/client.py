@@ -18,7 +18,11 @@ AGENT = "gigadeck"
 
 
 async def make_client(
-    config: SourceConfig, endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None, shared: Shared
+    config: SourceConfig,
+    endpoint: Endpoint,
+    transport: httpx.AsyncBaseTransport | None,
+    shared: Shared,
+    connections: int = MAX_CONNECTIONS,
 ) -> httpx.AsyncClient:
     """Return a client for one source; raises InsecureLink for a certificate file that cannot be used."""
     import httpx
@@ -26,7 +30,7 @@ async def make_client(
     for name in ("httpx", "httpcore"):  # they log whole URLs, and a query may hold a credential
         logging.getLogger(name).setLevel(logging.WARNING)
     secure = config.url.lower().startswith("https:") or bool(config.proxy)
-    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S)
+    limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEP_ALIVE_S)
     timeouts = config.timeouts
     return httpx.AsyncClient(
         # A plain URL never meets TLS (redirects stay on one origin): spare it the certificates.
