@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import logging
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.engine.poller import Poller
 from console.engine.threads import LagMeter, LoopThread
 from console.model.ports import SignsIn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from console.engine.compute import Compute
     from console.engine.fleet_state import FleetState
@@ -41,7 +41,7 @@ class ReadingDesk:
         self._lag = LagMeter(config.clock, config.sleep, watch)
         self._loop = LoopThread(self._read_all, self._close_all)
         self._pollers: dict[tuple[str, str], Poller] = {}
-        self._logins: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._silent = {record.key for record in records}
 
     def connect(self, compute: Compute) -> None:
@@ -72,6 +72,10 @@ class ReadingDesk:
         """Tell the sources that can where the user looks."""
         self._loop.call(self._focus, path)
 
+    def run(self, make: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Run the coroutine that a function makes on the loop thread; return whether that is there."""
+        return self._loop.call(lambda: self._keep(asyncio.ensure_future(make())))
+
     def sign_in(self, site: str, ask: Callable[[Question], Future[str | None]]) -> Future[str]:
         """Let a site's sources log in where they wait for that; `ask` is called on the loop thread."""
         told: Future[str] = Future()
@@ -82,12 +86,12 @@ class ReadingDesk:
             except BaseException as error:
                 told.set_exception(error)
 
-        self._loop.call(lambda: self._keep(asyncio.ensure_future(work())))
+        self.run(work)
         return told
 
     def _keep(self, task: asyncio.Task[None]) -> None:
-        self._logins.add(task)
-        task.add_done_callback(self._logins.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _sign_in(self, site: str, ask: Callable[[Question], Awaitable[str | None]]) -> str:
         said = []

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from console.engine.compute import Compute
@@ -25,16 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from console.core.query import Rows
+    from console.engine.log_stream import LogStream
     from console.engine.setup import SessionConfig
+    from console.engine.voices import VoiceDesk
     from console.model.levels import Level
     from console.model.place import Place, Size
-    from console.model.ports import Question
+    from console.model.ports import Question, Subject
     from console.model.snapshot import Snapshot
     from console.model.views import View
+    from console.model.voices import VoiceRecord
 
 JOURNAL_SHARE_S = 0.4
 # Sources that answer at once are not kept waiting by a snapshot of nothing.
 FIRST_TICK_S = 0.25
+LOOK_BACK_S = 900.0
 
 log = logging.getLogger("console.engine")
 Result = TypeVar("Result")
@@ -183,6 +188,18 @@ class Session:
         if path:
             self.run(lambda: self._state.history.watch(path), key="focus")
 
+    def records(self, row_id: str) -> Mapping[str, Future[VoiceRecord]]:
+        """Ask the voices of an object's site for their untouched records of it; return each answer to come, by source.
+
+        `row_id` is the address of a node or GPU, or `job:SITE/ID`; of anything else nobody has a record.
+        """
+        asked = self._voices.records(self._subject(row_id))
+        return {source: self._kept(future) for source, future in asked.items()}
+
+    def follow(self, row_id: str, since_s: float = LOOK_BACK_S) -> LogStream:
+        """Follow the logs of a node, a GPU or a job, from so many seconds ago on; close what is returned."""
+        return self._voices.follow(self._subject(row_id), self.config.clock.time() - since_s)
+
     def statistics(self) -> dict[str, dict[str, float]]:
         """Return the engine's own health by part: lag, queues, times, what was dropped."""
         return {
@@ -193,6 +210,18 @@ class Session:
             "journal": {"dropped": self._journal.dropped},
             "history": {"memory_bytes": self._state.history.memory_bytes},
         }
+
+    @cached_property
+    def _voices(self) -> VoiceDesk:
+        from console.engine.voices import VoiceDesk
+
+        return VoiceDesk(self._records, self.config.clock, self._desk.run)
+
+    def _subject(self, row_id: str) -> Subject | None:
+        from console.core.subjects import subject_of
+
+        latest = self._publisher.latest
+        return subject_of(latest.frame, row_id) if latest is not None else None
 
     def _required(self) -> Snapshot:
         latest = self._publisher.latest
@@ -226,6 +255,8 @@ class Session:
 
     def _stop(self) -> None:
         self._publisher.close()
+        if "_voices" in vars(self):
+            self._voices.close()
         self._desk.stop()
         self._compute.stop()
         self._view_worker.close()

@@ -41,11 +41,13 @@ class LoopThread:
         """Start the thread."""
         self._thread.start()
 
-    def call(self, function: Callable[..., object], *args: object) -> None:
-        """Call a function on the loop thread, from any thread; dropped when the loop is not running."""
+    def call(self, function: Callable[..., object], *args: object) -> bool:
+        """Call a function on the loop thread, from any thread; dropped, and False, when the loop is not running."""
         with self._lock:
-            if self._loop is not None and not self._stopping:
-                self._loop.call_soon_threadsafe(function, *args)
+            if self._loop is None or self._stopping:
+                return False
+            self._loop.call_soon_threadsafe(function, *args)
+            return True
 
     def stop(self) -> None:
         """Ask the thread to end; returns at once."""
