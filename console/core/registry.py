@@ -19,7 +19,9 @@ WELL_KNOWN_DOMAINS = (
     "cdu", "nvlink", "feed", "shelf", "leaf", "rail", "firmware", "driver", "cluster", "group",
     "vbios", "bmc_firmware", "nic_firmware", "os", "scheduler_version",
 )  # fmt: skip
-COUNTS = ("gpus", "gpus_reporting", "nodes", "age_s", "alerts", "jobs", "stale")
+COUNTS = ("gpus", "gpus_reporting", "nodes", "age_s", "alerts", "jobs", "stale", "free_gpus", "free_blocks", "drain_s")
+# Of many rows the latest counts, not their sum.
+LATEST = frozenset({"age_s", "drain_s"})
 JOB_TEXTS = ("job", "job_id", "user", "account", "partition")
 # Rows of kind `job` are jobs, which are no part of the tree of places.
 JOB = "job"
@@ -65,7 +67,7 @@ class Field:
     def whole(self) -> bool:
         """Whether the numbers are whole by their nature."""
         if self.metric is None:
-            return self.family is Family.COUNT and self.name != "age_s"
+            return self.family is Family.COUNT and self.name not in LATEST
         return self.metric.kind is not Kind.GAUGE and self.how is not RollUp.MEAN
 
 

@@ -166,6 +166,11 @@ class SiteRows:
         owners = busy if self.level is Level.GPU else self.frame.topology.parents(Level.GPU, self.level)[busy]
         return distinct_jobs(owners, jobs.gpu_job[busy], count)
 
+    def _free(self, name: str) -> Numbers:
+        from console.core.free_fields import free_field
+
+        return free_field(self.frame, self.level, name, self.now)
+
     def _stale(self) -> Numbers:
         return np.full(self.count, float(self.frame.stale))
 
@@ -182,6 +187,9 @@ _COUNTED: dict[str, Callable[[SiteRows], Numbers]] = {
     "jobs": SiteRows._jobs,
     "stale": SiteRows._stale,
     "slot": SiteRows._slot,
+    "free_gpus": lambda rows: rows._free("free_gpus"),
+    "free_blocks": lambda rows: rows._free("free_blocks"),
+    "drain_s": lambda rows: rows._free("drain_s"),
 }
 
 

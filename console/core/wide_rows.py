@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from console.core.alert_counts import FAILING, OPEN
-from console.core.registry import Family, Field
+from console.core.registry import LATEST, Family, Field
 from console.core.rollup import by_domain, reporting_counts
 from console.core.rows import Children, SiteRows, combined, distinct_jobs
 from console.core.segments import run_maxima, run_sums
@@ -78,7 +78,7 @@ class FleetRows:
             return np.array([float(bad)])
         sites = JoinedRows(tuple(self._sites(Level.SITE)))
         if field.family is Family.COUNT:
-            how = RollUp.MAX if field.name == "age_s" else RollUp.SUM
+            how = RollUp.MAX if field.name in LATEST else RollUp.SUM
             return np.array([combined(sites.number(field), how)])
         weights = [self._weight(field, frame) for frame in self.frames]
         own = Field(field.name, Family.OWN, field.metric) if self._measured_at_site(field) else field
@@ -161,6 +161,8 @@ class DomainRows:
             return np.full(self.count, self.now - told if told else np.nan)
         if name == "gpus_reporting" and self.frame.stale:
             return np.zeros(self.count)
+        if name in ("free_gpus", "free_blocks", "drain_s"):
+            return self._free(name)
         return self._members_total(name)
 
     def _jobs(self) -> Numbers:
@@ -170,6 +172,21 @@ class DomainRows:
         gpus = self.children(Level.GPU)
         jobs, owners = gpus.inner(gpu_job), gpus.outer(np.arange(self.count))
         return distinct_jobs(owners[jobs >= 0], jobs[jobs >= 0], self.count)
+
+    def _free(self, name: str) -> Numbers:
+        from console.core.capacity import blocks, capacity
+        from console.core.free_fields import node_field
+
+        domain, has = self.domain, capacity(self.frame, self.now)
+        if domain is None or not has.judged:
+            return np.full(self.count, np.nan)
+        group = blocks(self.frame, self.kind)
+        if name == "free_blocks":
+            found: NDArray[Any] = group.total(has.free) == np.diff(group.starts)
+        else:
+            nodes = node_field(self.frame, name, self.now)
+            found = group.latest(nodes) if name == "drain_s" else group.total(nodes)
+        return np.asarray(found[: self.count], dtype=np.float64)
 
     def _members_total(self, name: str) -> Numbers:
         domain, topology = self.domain, self.frame.topology

@@ -59,6 +59,8 @@ def _column(name: str, values: Sequence[Any] | NDArray[Any], metrics: MetricTabl
 def _usual(name: str, numbers: bool) -> str:
     if not numbers:
         return "text"
+    if name.endswith("_at"):
+        return "datetime"
     return "age" if name.endswith("_s") else "int" if name.endswith(("gpus", "_count")) else "number"
 
 
