@@ -9,6 +9,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from console.ui.wire.hook import tell_wire
+
 if TYPE_CHECKING:
     from console.model.views import Line
     from console.ui.palette import Palette
@@ -39,8 +41,8 @@ class LineBar(Widget):
         self._palette = palette
         self.refresh()
 
-    def show(self, lines: tuple[Line, ...]) -> None:
-        """Show these lines."""
+    def show(self, lines: tuple[Line, ...], *, patient: bool = False) -> None:
+        """Show these lines; `patient` tells that they answer no key."""
         before, self._lines = self._lines, lines
         if len(before) != len(lines):
             self.styles.height = len(lines)
@@ -48,6 +50,7 @@ class LineBar(Widget):
             return
         changed = [row for row, (old, new) in enumerate(zip(before, lines, strict=True)) if old != new]
         if changed:
+            tell_wire(self, changed, patient=patient)
             self.refresh(*(Region(0, row, self.size.width, 1) for row in changed))
 
     def render_line(self, y: int) -> Strip:

@@ -14,6 +14,7 @@ from console.present.verify import drawable
 from console.ui import narrow_updates
 from console.ui.draw.canvas import Canvas
 from console.ui.draw.changes import changed_spans
+from console.ui.wire.hook import tell_wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,20 +107,22 @@ class ViewArea(Widget, can_focus=True):
         self._palette = palette
         self._forget()
 
-    def show(self, view: View, *, hold: bool = False, afresh: bool = False) -> None:
+    def show(self, view: View, *, hold: bool = False, afresh: bool = False, patient: bool = False) -> None:
         """Show another view, or why it cannot be drawn.
 
         `hold` keeps the rows of the focused table in the order they have on the screen; `afresh` puts the cursor on the
-        first item of the part that the view wants to take the keys.
+        first item of the part that the view wants to take the keys; `patient` tells that it answers no key.
         """
-        self._lay_out(drawable(view), self._canvas, hold=hold, afresh=afresh)
+        self._lay_out(drawable(view), self._canvas, hold=hold, afresh=afresh, patient=patient)
 
     def reset(self) -> None:
         """Forget cursor, scroll and focus: what is shown next is another thing."""
         self._canvas = Canvas(self._canvas.view, 0, 0)
         self._focus = -1
 
-    def _lay_out(self, view: View, before: Canvas, *, hold: bool = False, afresh: bool = False) -> None:
+    def _lay_out(
+        self, view: View, before: Canvas, *, hold: bool = False, afresh: bool = False, patient: bool = False
+    ) -> None:
         shown = before.shape[self._focus] if 0 <= self._focus < len(before.shape) else None
         canvas = Canvas(view, self.size.width, self.size.height, before, hold=self._focus if hold else -1)
         self._canvas = canvas
@@ -129,7 +132,7 @@ class ViewArea(Widget, can_focus=True):
             self._focus = canvas.usual_focus()
         if afresh and self._pane is not None:
             self._pane.put(0)
-        self._repaint()
+        self._repaint(patient=patient)
         self._tell()
 
     def _tell(self) -> None:
@@ -218,12 +221,13 @@ class ViewArea(Widget, can_focus=True):
         box = pane.leaf.box
         self._repaint(range(box.y, box.y + box.height))
 
-    def _repaint(self, lines: Iterable[int] | None = None) -> None:
-        """Draw lines (all of them if not told) and refresh those that changed."""
+    def _repaint(self, lines: Iterable[int] | None = None, *, patient: bool = False) -> None:
+        """Draw lines (all of them if not told) and refresh those that changed; `patient`: nobody waits for them."""
         canvas, strips = self._canvas, self._strips
         if len(strips) != canvas.height or (strips and strips[0].cell_length != canvas.width):
             self._strips = strips = [Strip.blank(canvas.width, self._palette.base)] * canvas.height
             lines = None
+        changed: list[int] = []
         for y in range(canvas.height) if lines is None else lines:
             if not 0 <= y < canvas.height:
                 continue
@@ -231,7 +235,10 @@ class ViewArea(Widget, can_focus=True):
             before = strips[y]._segments
             if before != segments:
                 strips[y] = Strip(segments, canvas.width)
+                changed.append(y)
                 self.refresh(*(Region(x, y, cells, 1) for x, cells in changed_spans(before, segments, canvas.width)))
+        if changed:
+            tell_wire(self, changed, patient=patient)
 
     def _forget(self) -> None:
         self._strips = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,16 +78,28 @@ class Diff:
         """Take it that the terminal's cursor is anywhere."""
         self._x = self._y = -1
 
-    def frame(self, grid: Grid, cursor: tuple[int, int]) -> str:
-        """Return what makes the terminal show the grid with the cursor at (column, line), the pen left plain."""
+    def frame(
+        self, grid: Grid, cursor: tuple[int, int], chosen: Sequence[int] | None = None, most_bytes: float = math.inf
+    ) -> str:
+        """Return what makes the terminal show the grid with the cursor at (column, line), the pen left plain.
+
+        Of the lines that may differ only the `chosen` ones (None: all), in that order, until `most_bytes` are reached.
+        """
         self._out = []
-        lines = np.array(sorted(grid.dirty), int)
+        lines = np.array(sorted(grid.dirty) if chosen is None else chosen, int)
         wanted = grid.wanted[lines]
         changed = wanted != grid.shown[lines]
+        size, done = 0, len(lines)
         for at in np.flatnonzero(changed.any(axis=1)).tolist():
+            if size >= most_bytes:
+                done = at
+                break
+            before = len(self._out)
             self._line(grid.table, int(lines[at]), wanted[at], changed[at])
-        grid.shown[lines] = wanted
-        grid.dirty.clear()
+            size += sum(len(part.encode()) for part in self._out[before:]) if most_bytes < math.inf else 0
+        grid.shown[lines[:done]] = wanted[:done]
+        for y in lines[:done].tolist():
+            grid.dirty.pop(y, None)
         self._use(grid.table, PLAIN)
         self._go(*cursor)
         return "".join(self._out)

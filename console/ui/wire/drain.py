@@ -1,4 +1,4 @@
-"""The way to the terminal: what it has taken, how fast it takes more, and when the next frame may go."""
+"""The way to the terminal: what it has taken, and how far it is behind."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 2048
 STUCK_S = 0.5
-# A pause shorter than this is not worth a timer.
-LEAST_PAUSE_S = 0.002
 # An answer that is so much later than usual tells of a queue; one that takes so long is lost; after so many lost ones
 # no more questions are asked.
 SLACK_S, LOST_S, MUTE = 0.1, 4.0, 2
-WAITS = 32
+# So many questions may be open.
+MOST_OPEN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +96,6 @@ class Outlet:
         return self._tty
 
 
-class Pace:
-    """Says when the next frame may go; times are monotonic seconds."""
-
-    def __init__(self, settings: WireSettings) -> None:
-        self.settings = settings
-        self._next_at = 0.0
-
-    def sent(self, size_bytes: int, now: float) -> None:
-        """Note a frame that was sent."""
-        pause = 1 / self.settings.fps if self.settings.fps > 0 else 0.0
-        if self.settings.bandwidth_bytes_per_s > 0:
-            pause = max(pause, size_bytes / self.settings.bandwidth_bytes_per_s)
-        self._next_at = now + pause
-
-    def pause_s(self, now: float) -> float:
-        """Return how long the next frame must wait, 0 if it may go."""
-        left = self._next_at - now
-        return left if left > LEAST_PAUSE_S else 0.0
-
-
 class Echo:
     """Tells from the terminal's answers to a question behind a frame how far the terminal is behind us.
 
@@ -127,45 +106,46 @@ class Echo:
     QUESTION = "\x1b[6n"  # where is the cursor: every terminal answers, and Textual takes no answer for a key
 
     def __init__(self) -> None:
-        self._asked_at: float | None = None
+        self._open: deque[tuple[float, int]] = deque()
         self._lost = 0
-        self._waits: deque[float] = deque(maxlen=WAITS)
 
     @property
     def outstanding(self) -> bool:
         """Whether an answer is on its way."""
-        return self._asked_at is not None
+        return bool(self._open)
 
     @property
-    def round_trip_s(self) -> float:
-        """The shortest wait of the last answers, 0 while none is known."""
-        return min(self._waits, default=0.0)
+    def mute(self) -> bool:
+        """Whether the terminal gives no answers."""
+        return self._lost >= MUTE
 
-    def ask(self, now: float) -> str:
-        """Return the question to send behind a frame, empty if one is open or the terminal gives no answers."""
+    def ask(self, size_bytes: int, now: float, *, again: bool = False) -> str:
+        """Return the question to send behind so many bytes, empty if one is open or the terminal gives no answers.
+
+        `again` asks even if one is open.
+        """
         self._settle(now)
-        if self._asked_at is not None or self._lost >= MUTE:
+        if len(self._open) >= (MOST_OPEN if again else 1) or self.mute:
             return ""
-        self._asked_at = now
+        self._open.append((now, size_bytes))
         return self.QUESTION
 
-    def answered(self, now: float) -> None:
-        """Note an answer."""
-        if self._asked_at is not None:
-            self._waits.append(now - self._asked_at)
-        self._asked_at = None
+    def answered(self, now: float) -> tuple[int, float] | None:
+        """Note an answer; return behind how many bytes it was asked, and how long ago."""
         self._lost = 0
+        if not self._open:
+            return None
+        asked_at, size_bytes = self._open.popleft()
+        return size_bytes, now - asked_at
 
-    def behind(self, now: float) -> bool:
-        """Whether an answer is later than the link alone explains: more would only queue up."""
+    def behind(self, now: float, usual_s: float) -> bool:
+        """Whether an answer is later than the link alone explains (`usual_s`): more would only queue up."""
         self._settle(now)
-        if self._asked_at is None or not self._waits:
-            return False
-        return now - self._asked_at > self.round_trip_s + SLACK_S
+        return bool(self._open) and usual_s > 0 and now - self._open[0][0] > usual_s + SLACK_S
 
     def _settle(self, now: float) -> None:
-        if self._asked_at is not None and now - self._asked_at > LOST_S:
-            self._asked_at = None
+        if self._open and now - self._open[0][0] > LOST_S:
+            self._open.clear()
             self._lost += 1
 
 

@@ -19,7 +19,10 @@ _BLANK = np.uint64(BLANK)
 
 
 class Grid:
-    """`wanted` and `shown` are arrays of cells, lines x columns; `dirty` has the lines where they may differ."""
+    """`wanted` and `shown` are arrays of cells, lines x columns; `dirty` has the lines where they may differ.
+
+    The lines of `dirty` are in the order in which they became so.
+    """
 
     def __init__(self, table: CellTable, columns: int, lines: int) -> None:
         self.table = table
@@ -27,7 +30,7 @@ class Grid:
         self.lines = lines
         self.wanted = np.full((lines, columns), BLANK, np.uint64)
         self.shown = np.full((lines, columns), UNKNOWN, np.uint64)
-        self.dirty: set[int] = set(range(lines))
+        self.dirty: dict[int, None] = dict.fromkeys(range(lines))
         # Per line, by column: the piece that was put there and where it ends, so that the same one is not taken twice.
         self._pieces: list[dict[int, tuple[Iterable[Segment], int]]] = [{} for _ in range(lines)]
 
@@ -49,7 +52,7 @@ class Grid:
         pieces[x] = (piece, end)
         self.wanted[y, x:last] = cells
         self._mend(y, x, last)
-        self.dirty.add(y)
+        self.dirty.setdefault(y)
 
     def _mend(self, y: int, x: int, last: int) -> None:
         """Blank the halves of wide glyphs that were cut at either end, as a terminal does."""
@@ -71,4 +74,4 @@ class Grid:
     def forget_shown(self) -> None:
         """Take it that nothing is known of what the terminal shows."""
         self.shown.fill(UNKNOWN)
-        self.dirty.update(range(self.lines))
+        self.dirty = dict.fromkeys(range(self.lines))

@@ -18,19 +18,22 @@ from typing import TYPE_CHECKING, Any
 from rich.color import ColorSystem
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import CursorPosition
+from textual.events import CursorPosition, Key, MouseDown, MouseScrollDown, MouseScrollUp, Paste
 
+from console.ui.wire.courier import Courier
 from console.ui.wire.dialects import dialect
-from console.ui.wire.drain import Echo, Outlet, Pace, Rate, WireSettings
+from console.ui.wire.drain import Outlet, Rate, WireSettings
 from console.ui.wire.internals import ChopsUpdate, LayoutUpdate, pieces, surprises
+from console.ui.wire.link import LEAST_PAUSE_S, Link, is_hidden
 from console.ui.wire.writer import FrameWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from textual.driver import Driver
     from textual.message import Message
     from textual.screen import Screen
+    from textual.widget import Widget
 
 SWITCH = "GIGADECK_WIRE"
 OWN_OUTPUT = "textual"
@@ -43,8 +46,9 @@ HARMLESS = re.compile(
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x07)*"
 )
 
-# How soon to see whether a terminal that was behind is so still; how long the last answer is waited for.
-LOOK_AGAIN_S, LAST_ANSWER_S, LAST_SLACK_S = 0.25, 1.0, 0.1
+# How long the last answer is waited for.
+LAST_ANSWER_S, LAST_SLACK_S = 1.0, 0.1
+TYPED = (Key, MouseDown, MouseScrollDown, MouseScrollUp, Paste)
 
 log = logging.getLogger("console.ui.wire")
 
@@ -72,16 +76,24 @@ class WiredApp(App[None]):
             super()._display(screen, renderable)
 
 
+def tell_wire(widget: Widget, rows: Iterable[int], *, patient: bool) -> None:
+    """Tell the wire of a widget's app, if it has one, whether rows that will be drawn answer a key or may wait."""
+    app = widget.app
+    if isinstance(app, WiredApp):
+        lines = [widget.region.y + row for row in rows]
+        (app.wire.may_wait if patient else app.wire.hurry)(lines)
+
+
 class Wire:
     """Stands between Textual's compositor and its driver; one for each app."""
 
     def __init__(self, app: App[Any], settings: WireSettings | None = None) -> None:
         self._app = app
-        self._pace = Pace(settings or WireSettings())
+        self._courier = Courier(Link(settings or WireSettings(), hidden=is_hidden()))
         self._rate = Rate()
-        self._echo = Echo()
         self._answered = threading.Event()
         self._writer: FrameWriter | None = None
+        self._screen: Screen[Any] | None = None
         self._outlet: Outlet | None = None
         self._writing = False
         self._ours = True
@@ -106,6 +118,9 @@ class Wire:
             return False
         try:
             self._take(renderable)
+            if screen is not self._screen:
+                self._screen = screen
+                self.hurry(range(screen.outer_size.height))
             self._send_when_due()
         except Exception:
             self._give_up()
@@ -117,6 +132,14 @@ class Wire:
         """Send all anew with the next frame: the terminal may have changed what it shows."""
         if self._writer is not None:
             self._writer.forget()
+
+    def may_wait(self, lines: Iterable[int]) -> None:
+        """Take it that nobody waits for what will be drawn on these lines of the screen: new data, the clock."""
+        self._courier.patience.may_wait(lines)
+
+    def hurry(self, lines: Iterable[int]) -> None:
+        """Take it that what will be drawn on these lines answers a key."""
+        self._courier.patience.hurry(lines)
 
     def bytes_per_s(self) -> float:
         """Return what was sent in the last ten seconds, by the second."""
@@ -139,14 +162,27 @@ class Wire:
             self._app.screen.refresh()
 
     def _send_when_due(self) -> None:
-        if not self._ours or (self._outlet is not None and self._outlet.backlog_bytes):
+        writer = self._writer
+        if not self._ours or writer is None or (self._outlet is not None and self._outlet.backlog_bytes):
             return  # the terminal is the shell's, or `drained` comes back
         now = time.monotonic()
-        pause = LOOK_AGAIN_S if self._echo.behind(now) else self._pace.pause_s(now)
+        pause = self._courier.pause_s(writer, now)
         if not pause:
-            self._send()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(pause, self._due)
+            self._send(writer, now)
+            if not writer.pending:
+                return
+            pause = max(LEAST_PAUSE_S, self._courier.pause_s(writer, now))
+        self._later(pause)
+
+    def _later(self, pause_s: float) -> None:
+        """Come back after a pause, or earlier if that was said before."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + pause_s
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self._due)
 
     def _due(self) -> None:
         self._timer = None
@@ -160,19 +196,19 @@ class Wire:
         except Exception:
             self._give_up()
 
-    def _send(self) -> None:
+    def _send(self, writer: FrameWriter, now: float) -> None:
         app, driver = self._app, self._app._driver
-        if self._writer is None or driver is None:
+        if driver is None:
             return
         cursor = app.screen.outer_size.clamp_offset(app.cursor_position)
         app._previous_cursor_position = cursor
-        text = self._writer.send((cursor.x, cursor.y))
+        text = self._courier.frame(writer, (cursor.x, cursor.y), now)
         if not text:
             return
         if app._sync_available:
             text = f"{SYNC_START}{text}{SYNC_END}"
         if self._outlet is not None:
-            text += self._question()
+            text += self._question(len(text.encode()), now)
         self._writing = True
         try:
             driver.write(text)
@@ -180,8 +216,8 @@ class Wire:
             self._writing = False
         driver.flush()
 
-    def _question(self) -> str:
-        question = self._echo.ask(time.monotonic())
+    def _question(self, size_bytes: int, now: float) -> str:
+        question = self._courier.question(size_bytes, now)
         if question:
             self._answered.clear()
         return question
@@ -201,18 +237,25 @@ class Wire:
         """Note what was given to the driver, by us or by others."""
         now = time.monotonic()
         self._rate.add(size_bytes, now)
-        if self._writing:
-            self._pace.sent(size_bytes, now)
-        elif HARMLESS.fullmatch(text) is None:
+        self._courier.link.sent(size_bytes, now, frame=self._writing)
+        if not self._writing and HARMLESS.fullmatch(text) is None:
             self.forget()
 
     def started(self, outlet: Outlet | None) -> None:
         """Note that the terminal is ours (again), and shows nothing that we know."""
         self._outlet = outlet
-        self._echo = Echo()
+        self._courier.begin()
         self._loop = asyncio.get_running_loop()
         self._ours = True
         self.forget()
+
+    def greet(self) -> None:
+        """Ask the first question behind next to nothing: its answer tells the round trip."""
+        driver = self._app._driver
+        if self._outlet is not None and driver is not None and getattr(driver, "_writer_thread", None) is not None:
+            question = self._question(0, time.monotonic())
+            if question:
+                driver.write(question)
 
     def stopped(self) -> None:
         """Note that the terminal is the shell's again: nothing that still waits may be drawn over it.
@@ -223,8 +266,8 @@ class Wire:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._echo.outstanding and self._outlet is not None and not self._outlet.gone:
-            self._answered.wait(min(LAST_ANSWER_S, 2 * self._echo.round_trip_s + LAST_SLACK_S))
+        if self._courier.echo.outstanding and self._outlet is not None and not self._outlet.gone:
+            self._answered.wait(min(LAST_ANSWER_S, 2 * self._courier.link.round_trip_s + LAST_SLACK_S))
 
     def answered(self) -> None:
         """Note, in the thread that reads, that the terminal has shown what was sent before the question."""
@@ -232,8 +275,12 @@ class Wire:
         self._in_loop(self._on_answer, time.monotonic())
 
     def _on_answer(self, at: float) -> None:
-        self._echo.answered(at)
+        self._courier.answered(at)
         self._send_pending()
+
+    def typed(self) -> None:
+        """Note, in the thread that reads, that somebody pressed a key or a button."""
+        self._courier.link.typed(time.monotonic())
 
     def drained(self) -> None:
         """Note, in the writing thread, that the terminal has taken all."""
@@ -261,12 +308,15 @@ def _wired(base: type[Driver], wire: Wire) -> type[Driver]:
         def start_application_mode(self) -> None:
             wire.started(self._outlet)
             super().start_application_mode()
+            wire.greet()
 
         def process_message(self, message: Message) -> None:
             if isinstance(message, CursorPosition):
                 wire.answered()
-            else:
-                super().process_message(message)
+                return
+            if isinstance(message, TYPED):
+                wire.typed()
+            super().process_message(message)
 
         def disable_input(self) -> None:
             wire.stopped()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from console.ui.wire.cells import CellTable
@@ -11,7 +12,7 @@ from console.ui.wire.moves import Dialect
 from console.ui.wire.pens import Pens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rich.color import ColorSystem
     from rich.segment import Segment
@@ -59,13 +60,21 @@ class FrameWriter:
         self._grid = Grid(self._table, *size)
         self._diff.forget()  # a terminal that changes its size moves the cursor as it likes
 
-    def send(self, cursor: tuple[int, int]) -> str:
-        """Return what makes the terminal show all that was taken, with the cursor at (column, line)."""
+    @property
+    def waiting(self) -> list[int] | None:
+        """The lines that were taken and not sent, those first that wait longest; None: all, nothing is known."""
+        return None if self._void else list(self._grid.dirty)
+
+    def send(self, cursor: tuple[int, int], lines: Sequence[int] | None = None, most_bytes: float = math.inf) -> str:
+        """Return what makes the terminal show what was taken, with the cursor at (column, line).
+
+        `lines` are those to send (None: all), in that order, until `most_bytes` are reached.
+        """
         if self._void:
             self._void = False
             self._diff.forget()
             self._grid.forget_shown()
-        return self._diff.frame(self._grid, cursor)
+        return self._diff.frame(self._grid, cursor, lines, most_bytes)
 
     def forget(self) -> None:
         """Take it that somebody else wrote to the terminal: all is sent anew. May be called from a signal handler."""

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from console.ui.wire.drain import LOST_S, MUTE, SLACK_S, Echo, Outlet, Pace, Rate, WireSettings
+from console.ui.wire.drain import LOST_S, MUTE, SLACK_S, Echo, Outlet, Rate
 
 
 class Pipe(io.TextIOWrapper):
@@ -70,63 +70,50 @@ def test_a_terminal_that_takes_little_at_a_time_gets_all(pipe, monkeypatch):
     assert os.read(reading, 100) == b"0123456789"
 
 
-def test_without_limits_a_frame_may_go_at_once():
-    pace = Pace(WireSettings())
-    pace.sent(100_000, 10.0)
-    assert pace.pause_s(10.0) == 0
-
-
-def test_frames_a_second_are_kept():
-    pace = Pace(WireSettings(fps=4))
-    pace.sent(10, 10.0)
-    assert pace.pause_s(10.1) == pytest.approx(0.15)
-    assert pace.pause_s(10.25) == 0
-
-
-def test_bandwidth_is_kept():
-    pace = Pace(WireSettings(fps=10, bandwidth_bytes_per_s=1000))
-    pace.sent(500, 10.0)
-    assert pace.pause_s(10.0) == pytest.approx(0.5)
-    pace.sent(20, 11.0)
-    assert pace.pause_s(11.0) == pytest.approx(0.1)
-
-
 def test_an_answer_that_is_late_tells_of_a_queue():
     echo = Echo()
-    assert echo.ask(10.0) == Echo.QUESTION
-    assert echo.ask(10.1) == ""
-    assert not echo.behind(12.0), "how long the link takes is not known yet"
-    echo.answered(10.3)
-    assert echo.round_trip_s == pytest.approx(0.3)
-    assert echo.ask(20.0) == Echo.QUESTION
-    assert not echo.behind(20.3 + SLACK_S - 0.01)
-    assert echo.behind(20.3 + SLACK_S + 0.01)
-    echo.answered(21.0)
-    assert not echo.behind(21.0)
-    assert echo.round_trip_s == pytest.approx(0.3)
+    assert echo.ask(700, 10.0) == Echo.QUESTION
+    assert echo.ask(700, 10.1) == ""
+    assert not echo.behind(12.0, 0.0), "how long the link takes is not known yet"
+    assert echo.answered(10.3) == (700, pytest.approx(0.3))
+    assert echo.ask(50, 20.0) == Echo.QUESTION
+    assert not echo.behind(20.3 + SLACK_S - 0.01, 0.3)
+    assert echo.behind(20.3 + SLACK_S + 0.01, 0.3)
+    assert echo.answered(21.0) == (50, pytest.approx(1.0))
+    assert not echo.behind(21.0, 0.3)
+
+
+def test_a_second_question_is_asked_only_where_it_must():
+    echo = Echo()
+    assert echo.ask(100, 10.0) == Echo.QUESTION
+    assert echo.ask(5000, 10.1, again=True) == Echo.QUESTION
+    assert echo.ask(5000, 10.2, again=True) == ""
+    assert echo.answered(10.3) == (100, pytest.approx(0.3))
+    assert echo.outstanding
+    assert echo.answered(11.1) == (5000, pytest.approx(1.0))
+    assert not echo.outstanding
 
 
 def test_an_answer_that_is_lost_holds_nothing_up_for_long():
     echo = Echo()
-    echo.ask(0.0)
+    echo.ask(10, 0.0)
     echo.answered(0.01)
-    echo.ask(1.0)
-    assert echo.behind(2.0)
-    assert not echo.behind(1.0 + LOST_S + 0.1)
-    assert echo.ask(6.0) == Echo.QUESTION
+    echo.ask(10, 1.0)
+    assert echo.behind(2.0, 0.01)
+    assert not echo.behind(1.0 + LOST_S + 0.1, 0.01)
+    assert echo.ask(10, 6.0) == Echo.QUESTION
 
 
 def test_a_terminal_that_never_answers_is_asked_no_more():
     echo = Echo()
-    asked = [echo.ask(at * (LOST_S + 1)) for at in range(6)]
+    asked = [echo.ask(10, at * (LOST_S + 1)) for at in range(6)]
     assert asked == [Echo.QUESTION] * MUTE + [""] * (6 - MUTE)
+    assert echo.mute
     assert not echo.outstanding
 
 
 def test_an_answer_nobody_asked_for_is_none():
-    echo = Echo()
-    echo.answered(1.0)
-    assert echo.round_trip_s == 0
+    assert Echo().answered(1.0) is None
 
 
 def test_the_rate_is_that_of_whole_seconds():

@@ -70,7 +70,8 @@ def update(*lines):
 
 @pytest.fixture
 def app(monkeypatch):
-    monkeypatch.delenv(SWITCH, raising=False)
+    for name in (SWITCH, "TMUX", "STY", "ZELLIJ"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     hook.dialect.cache_clear()
     made = FakeApp()

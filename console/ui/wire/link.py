@@ -1,0 +1,131 @@
+"""A model of the link behind the terminal: how fast it is, when it is free, how much of a frame may go at a time.
+
+What a key changed goes at once. The rest of a frame, on a slow link, goes in slices so small that the answer to a key
+never waits long behind one; what is not sent yet is replaced by what is newer.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from console.ui.wire.drain import WireSettings
+
+# From this rate on a whole frame is gone within a few milliseconds.
+FAST_BYTES_PER_S = 64_000.0
+# What is taken for the rate of a link that cannot be measured: 64 kbit/s.
+UNSURE_BYTES_PER_S = 8_000.0
+# A slice takes so much of the link's time, but has room for a line; the answer to a key may queue up for so long.
+SLICE_S, LEAST_SLICE_BYTES, HASTE_S = 0.075, 240, 0.25
+# Of a slow link that nobody limited half is left free. While somebody types, no more than a slice in so many seconds
+# goes beside the answers: each packet may be lost, and all behind it waits.
+SHARE, TYPING_S, TYPING_EVERY_S = 0.5, 3.0, 1.0
+# The answer to a key comes in two or three paints: they go together.
+GATHER_S = 0.012
+# A pause shorter than this is not worth a timer.
+LEAST_PAUSE_S = 0.002
+# Waits of answers to questions behind so many bytes tell the rate, behind few ones the round trip.
+LARGE_BYTES, SMALL_BYTES, WAITS_KEPT = 500, 400, 8
+# Terminals within a terminal answer by themselves, whatever link is behind them.
+MULTIPLEXERS = ("TMUX", "STY", "ZELLIJ")
+
+
+def is_hidden(environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether the terminal that answers is not the one that a person looks at."""
+    environ = os.environ if environ is None else environ
+    return any(environ.get(name) for name in MULTIPLEXERS) or environ.get("TERM", "").startswith(("screen", "tmux"))
+
+
+class Link:
+    """Says when what may go; times are monotonic seconds."""
+
+    def __init__(self, settings: WireSettings, *, hidden: bool = False) -> None:
+        """`hidden` tells that the link cannot be measured."""
+        self.settings = settings
+        self.hidden = hidden
+        self._large: deque[tuple[int, float]] = deque(maxlen=WAITS_KEPT)
+        self._small: deque[float] = deque(maxlen=WAITS_KEPT)
+        self._rate = self._known_rate()
+        self._frame_at = self._typed_at = self._patient_at = -math.inf
+        self._free_at = self._rested_at = -math.inf
+
+    # What it is like
+
+    @property
+    def rate_bytes_per_s(self) -> float:
+        """The rate that is reckoned with; infinite where nothing tells of a limit."""
+        return self._rate
+
+    @property
+    def slow(self) -> bool:
+        """Whether frames go in slices."""
+        return self._rate < math.inf
+
+    @property
+    def round_trip_s(self) -> float:
+        """The shortest wait of the last answers, 0 while none is known."""
+        return min((*self._small, *(wait_s for _, wait_s in self._large)), default=0.0)
+
+    @property
+    def measured(self) -> bool:
+        """Whether both was answered, much and little: together they tell the rate."""
+        return bool(self._large and self._small)
+
+    def answered(self, size_bytes: int, wait_s: float) -> None:
+        """Note how long the answer took to a question behind so many bytes."""
+        if size_bytes >= LARGE_BYTES:
+            self._large.append((size_bytes, wait_s))
+        elif size_bytes <= SMALL_BYTES:
+            self._small.append(wait_s)
+        self._rate = self._known_rate()
+
+    def _known_rate(self) -> float:
+        limit = self.settings.bandwidth_bytes_per_s or math.inf
+        if self.hidden:
+            return min(limit, UNSURE_BYTES_PER_S) if limit == math.inf else limit
+        fastest = max((self._rate_of(*each) for each in self._large), default=math.inf) if self._small else math.inf
+        return min(limit, fastest if fastest < FAST_BYTES_PER_S else math.inf)
+
+    def _rate_of(self, size_bytes: int, wait_s: float) -> float:
+        """Return what a wait tells: never more than the truth, since a stall or a queue only lengthens it."""
+        return size_bytes / max(wait_s - self.round_trip_s, 1e-4)
+
+    # What goes over it
+
+    def typed(self, now: float) -> None:
+        """Note that somebody typed."""
+        self._typed_at = now
+
+    def rested(self, now: float) -> None:
+        """Note that a slice of what nobody waits for goes."""
+        self._patient_at = now
+
+    def sent(self, size_bytes: int, now: float, *, frame: bool = True) -> None:
+        """Note what was sent: a frame, or what others wrote."""
+        if frame:
+            self._frame_at = now
+        if self.slow:
+            took = size_bytes / self._rate
+            self._free_at = max(now, self._free_at) + took
+            share = 1.0 if self.settings.bandwidth_bytes_per_s else SHARE
+            self._rested_at = self._free_at + took * (1 / share - 1)
+
+    def slice_bytes(self) -> float:
+        """Return how much of what nobody waits for may go at a time."""
+        return max(LEAST_SLICE_BYTES, self._rate * SLICE_S) if self.slow else math.inf
+
+    def pause_s(self, now: float, *, urgent: bool = True) -> float:
+        """Return how long the next frame must wait, 0 if it may go."""
+        due = self._frame_at + 1 / self.settings.fps if self.settings.fps > 0 else -math.inf
+        if self.slow and urgent:
+            due = max(due, self._free_at - HASTE_S)
+        elif self.slow:
+            typing = now - self._typed_at < TYPING_S
+            due = max(due, self._rested_at, self._patient_at + TYPING_EVERY_S if typing else -math.inf)
+        left = due - now
+        return left if left > LEAST_PAUSE_S else 0.0
