@@ -24,6 +24,8 @@ _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype
 BRAILLE = 0x2800
 SPANS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 GAP_FACTOR = 3.0
+# A plot scrolls no more often than this, by some cells at once: each time all of it is painted.
+SCROLL_S = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,10 @@ def draw_curves(plot: Plot, width: int, height: int) -> Curves | None:
 
 
 def _span(plot: Plot, drawn: Sequence[Series], width: int) -> tuple[float, float]:
-    """Return the time axis: a round span for the data, whose end is beyond the last sample and moves by whole cells."""
+    """Return the time axis: a round span for the data, whose end is beyond the last sample and moves by whole cells.
+
+    It moves in steps of at least SCROLL_S; until then the newest samples fill the cells at the end.
+    """
     first, last = min(float(each.at[0]) for each in drawn), max(float(each.at[-1]) for each in drawn)
     wished = max((each.ref.span_s for each in plot.series if each.ref), default=0.0)
     have = max(last - first, 1.0)
@@ -68,6 +73,7 @@ def _span(plot: Plot, drawn: Sequence[Series], width: int) -> tuple[float, float
     if wished:
         span = min(span, wished)
     step = span / width
+    step *= max(1, math.ceil(min(SCROLL_S, span / 4) / step))
     end = (math.floor(last / step) + 1) * step
     return end - span, end
 
