@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import shlex
 import sys
 import tempfile
@@ -97,10 +98,16 @@ def _pressed(command: list[str], keys: int) -> Pressed:
 
 def _press(terminal: Terminal, screen: Screen, key: bytes, gap_s: float) -> tuple[float, int]:
     terminal.listen(gap_s)
-    before, bytes_before = screen.line_of(CURSOR), terminal.bytes
+    before, bytes_before = _under_cursor(screen), terminal.bytes
     terminal.send(key)
-    wait_s = terminal.until(lambda _: screen.line_of(CURSOR) not in (before, -1), LOST_S)
+    wait_s = terminal.until(lambda _: _under_cursor(screen) not in (before, ""), LOST_S)
     return wait_s, terminal.bytes - bytes_before
+
+
+def _under_cursor(screen: Screen) -> str:
+    """Return what the row under the cursor is about: its words and no numbers, which change by themselves."""
+    line = screen.line_of(CURSOR)
+    return "".join(re.findall("[a-z]+[0-9/]*", screen.lines[line])) if line >= 0 else ""
 
 
 def _echoed(connect: Callable[[str], list[str]], keys: int) -> list[float]:
