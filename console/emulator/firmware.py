@@ -37,7 +37,7 @@ def facts_of(topology: SiteTopology) -> dict[str, tuple[str, ...]]:
     for fact, (texts, first) in FACTS.items():
         names = (*texts["H100"], *texts["GB200"])
         codes = 2 * newer + strays(nodes, first)
-        told[fact] = tuple(names[code] for code in codes.tolist())
+        told[fact] = tuple(map(names.__getitem__, codes.tolist()))
     return told
 
 
@@ -55,4 +55,4 @@ def _domain_texts(topology: SiteTopology, kind: str) -> tuple[str, ...]:
     assert domain.unit is Level.NODE  # the emulator's own
     codes = np.empty(len(topology.nodes), dtype=np.int64)
     codes[domain.members] = np.repeat(np.arange(len(domain.names)), np.diff(domain.starts))
-    return tuple(domain.names[code] for code in codes.tolist())
+    return tuple(map(domain.names.__getitem__, codes.tolist()))

@@ -59,9 +59,9 @@ class Ledger:
             return kept[name]
         return float(self._edited.get(name, self._published.get(name))[row])  # type: ignore[index] # one has it
 
-    def use_memory(self, rows: slice | NDArray[np.intp], ratio: float) -> None:
-        """Let the GPUs of a job use a part of their memory (0: none)."""
-        used = self._capacity[rows] * np.float32(max(ratio, MEMORY_AT_REST))
+    def use_memory(self, rows: slice | NDArray[np.intp], ratio: float | NDArray[np.float32]) -> None:
+        """Let the GPUs of a job use a part of their memory (0: none); an array has the part of each."""
+        used = self._capacity[rows] * np.maximum(np.float32(MEMORY_AT_REST), np.float32(ratio))
         self._writable("mem_used_bytes")[rows] = used
         self._writable("mem_free_bytes")[rows] = self._capacity[rows] - used
 

@@ -35,6 +35,7 @@ class Loads:
         self._rng = rng
         self._table = np.tile(_EMPTY[:, None], FIRST_SLOTS)
         self._free = list(range(FIRST_SLOTS - 1, 0, -1))
+        self._new: dict[int, tuple[float, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._table[0])
@@ -45,7 +46,7 @@ class Loads:
             self._grow()
         slot = self._free.pop()
         vary = self._rng.uniform
-        self._table[:, slot] = (
+        self._new[slot] = (
             start,
             vary(*kind.step_s),
             kind.duty * vary(0.9, 1.1),
@@ -63,22 +64,22 @@ class Loads:
 
     def still(self, slot: int) -> None:
         """Let a job's GPUs idle: it is completing."""
-        self._table[_ROW["busy"], slot] = 0.0
+        self._written()[_ROW["busy"], slot] = 0.0
 
     def remove(self, slot: int) -> None:
         """Forget a job."""
-        self._table[:, slot] = _EMPTY
+        self._written()[:, slot] = _EMPTY
         self._free.append(slot)
 
     def typical(self) -> Signals:
         """Return what every slot asks for on average over its steps."""
-        table = dict(zip(_FIELDS, self._table, strict=True))
+        table = dict(zip(_FIELDS, self._written(), strict=True))
         activity = (table["duty"] * table["high"] + (1 - table["duty"]) * table["low"]) * table["busy"]
         return _signals(activity, table["util"], table["tensor"], table["busy"])
 
     def signals(self, at: float, solar_hour: float) -> Signals:
         """Return what every slot asks of its GPUs at a time."""
-        table = dict(zip(_FIELDS, self._table, strict=True))
+        table = dict(zip(_FIELDS, self._written(), strict=True))
         age = at - table["start"]
         step = (age / table["step_s"] + table["phase"]) % 1.0
         activity = np.where(step < table["duty"], table["high"], table["low"])
@@ -89,9 +90,16 @@ class Loads:
         util = np.where(paused | (age < WARMUP_S), PAUSE_UTIL, table["util"]) * table["busy"]
         return _signals(activity, util, table["tensor"], table["busy"])
 
+    def _written(self) -> NDArray[np.float64]:
+        """Return the table with every new job in it: a thousand at once take as long as ten one by one."""
+        if self._new:
+            self._table[:, list(self._new)] = np.array(list(self._new.values())).T
+            self._new.clear()
+        return self._table
+
     def _grow(self) -> None:
         size = len(self)
-        self._table = np.concatenate([self._table, np.tile(_EMPTY[:, None], size)], axis=1)
+        self._table = np.concatenate([self._written(), np.tile(_EMPTY[:, None], size)], axis=1)
         self._free = list(range(2 * size - 1, size - 1, -1))
 
 

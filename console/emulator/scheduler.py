@@ -28,6 +28,8 @@ QUEUE = 24
 HELD_PART, MOST_HELD = 0.12, 4
 STARTS_A_STEP = 12
 POPULATE_SLICE = 200
+# So many jobs that came and went are written to the GPUs' memory in one go.
+MANY_CHANGES = 32
 KEEP_ENDED_S = 120.0
 MOST_ENDED = 250
 MOST_RUNNING, BIG_GPUS = 1_650, 512
@@ -49,7 +51,7 @@ class Scheduler:
         self.placement = Placement(blueprint.blocks, topology.node_gpus)
         self.loads = Loads(rng)
         self.changed = 0
-        self._memory: list[tuple[slice | NDArray[np.intp], float]] = []
+        self._memory: list[tuple[slice | NDArray[np.intp], float | NDArray[np.float32]]] = []
         self._slot = slot
         self._rng = rng
         self._site = topology.site
@@ -97,6 +99,12 @@ class Scheduler:
 
     def apply_memory(self, ledger: Ledger) -> None:
         """Write what jobs took and gave back of the GPUs' memory since last time."""
+        if len(self._memory) > MANY_CHANGES:
+            ratios = np.full(len(self._slot), np.nan, dtype=np.float32)
+            for rows, ratio in self._memory:
+                ratios[rows] = ratio
+            changed = np.flatnonzero(~np.isnan(ratios))
+            self._memory = [(changed, ratios[changed])]
         for rows, ratio in self._memory:
             ledger.use_memory(rows, ratio)
         self._memory.clear()

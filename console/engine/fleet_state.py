@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from console.core.alert_places import alerts_by_site
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from console.model.disagreements import Disagreements
     from console.model.events import CheckResult
     from console.model.reading import Part, Reading
+    from console.model.snapshot import SourceStatus
     from console.model.views import HistoryRef
 
 COMPARE_EVERY_S = 5.0
+MOST_ODD = 4
 # So long voices that have not spoken yet are waited for: with one voice alone there is nothing to compare.
 LISTEN_S = 5.0
 
@@ -57,6 +60,7 @@ class FleetState:
         self._book = DisagreementBook()
         self._disagreements = NO_DISAGREEMENTS
         self._began_at = 0.0
+        self._seen = False
         self._compared: object = None
         self._faults: dict[str, str] = {}
         self._seq = 0
@@ -87,10 +91,18 @@ class FleetState:
         yield None
         yield from self._compare(frame)
         told = self._disagreements
-        self._checks = self._guard("checks", lambda: self._checkbook.update(frame, now, told), self._checks)
-        yield None
+        if not self._is_first_glance(frame):
+            self._checks = self._guard("checks", lambda: self._checkbook.update(frame, now, told), self._checks)
+            yield None
         self._guard("detectors", lambda: self._detectors.offer(frame), None)
         yield self._snapshot(frame, extra_notices())
+
+    def _is_first_glance(self, frame: Frame) -> bool:
+        """Whether somebody looks who has seen no value yet: the first are shown before anything is judged."""
+        if self._seen or not self._config.first_word:
+            return False
+        self._seen = any(site.data_at for site in frame.sites)
+        return True
 
     def _compare(self, frame: Frame) -> Iterator[None]:
         """Compare the voices now and then, and at once when another one has spoken; at first all are waited for."""
@@ -148,11 +160,22 @@ class FleetState:
             findings=self._detectors.findings,
             alerts=tuple(alert for site in frame.sites for alert in site.alerts),
             checks=self._checks,
-            sources=tuple(record.status(frame.at) for record in self._records),
+            sources=tuple(self._status(record, frame.at) for record in self._records),
             notices=(*self._unexpected(frame), *self._faults.values(), *self._detectors.complaints, *extra_notices),
             loading=not has_data and not all(record.spoke for record in self._records),
             disagreements=self._disagreements,
         )
+
+    def _status(self, record: SourceRecord, now: float) -> SourceStatus:
+        """Return a source's state, with what its last readings had that are no numbers."""
+        status = record.status(now)
+        odd = self._mergers[record.site].sentinels_of(record.setup.name)
+        if not odd:
+            return status
+        told = ", ".join(f"{count:,} of {metric}" for metric, count in sorted(odd.items())[:MOST_ODD])
+        more = f" and of {len(odd) - MOST_ODD} more metrics" if len(odd) > MOST_ODD else ""
+        text = f"sentinel values in the last reading, dropped: {told}{more}"
+        return replace(status, warnings=(*status.warnings, text))
 
     def _unexpected(self, frame: Frame) -> Iterator[str]:
         """Yield what is to be said of sites that know of fewer GPUs than they should have."""
