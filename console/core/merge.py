@@ -21,7 +21,7 @@ from console.core.reservations import reserved
 from console.core.sameness import same_topology
 from console.core.strangers import Strangers
 from console.core.summary import Summary
-from console.core.voices import TimeShare, Voice, hear, remapped, together
+from console.core.voices import TimeShare, Voice, hear, remapped, sentinels, together
 from console.model.levels import SITE_LEVELS, Level
 from console.model.reading import (
     AggregatePart,
@@ -39,6 +39,8 @@ from console.model.reading import (
 from console.model.snapshot import SiteFrame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from console.core.layout import Layout
     from console.model.events import Event
     from console.model.jobs import Jobs
@@ -82,6 +84,7 @@ class SiteMerger:
         self._alerts = ForeignAlerts()
         self._raw: OrderedDict[str, str] = OrderedDict()
         self._strangers = Strangers()
+        self._sentinels: dict[str, dict[str, int]] = {}
         self._share = TimeShare()
         self._summary = Summary(metrics)
 
@@ -89,6 +92,10 @@ class SiteMerger:
     def topology(self) -> SiteTopology:
         """The site as it is known now."""
         return self._joiner.topology
+
+    def sentinels_of(self, source: str) -> Mapping[str, int]:
+        """Return how many values of each metric a source's last reading had that are no numbers of it."""
+        return self._sentinels.get(source, {})
 
     def apply(self, part: Part, *, source: str, stale_after_s: float, received_at: float) -> None:
         """Merge one part of a reading; a part that makes no sense here changes nothing but the list of strangers."""
@@ -156,6 +163,10 @@ class SiteMerger:
         join = self._joined(part, source, part.metric, received_at)
         if join is None:
             return
+        odd, told = sentinels(metric, part.values), self._sentinels.setdefault(source, {})
+        told.pop(metric.name, None)
+        if odd:
+            told[metric.name] = odd
         voices = self._voices.setdefault(metric.name, {})
         voices[source] = hear(
             voices.get(source),

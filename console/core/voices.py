@@ -104,6 +104,17 @@ def cleaned(metric: Metric, values: NDArray[np.generic]) -> tuple[Values, Rows]:
     return new, missing
 
 
+def sentinels(metric: Metric, values: Values) -> int:
+    """Return how many values are there and are no number of this metric: sentinels of a vendor, infinities."""
+    if not len(values):
+        return 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        lowest, highest = np.fmin.reduce(values), np.fmax.reduce(values)
+        if not (lowest < metric.low or highest > metric.high):
+            return 0
+        return int(np.count_nonzero((values < metric.low) | (values > metric.high)))
+
+
 def hear(
     before: Voice | None,
     part: ColumnPart,

@@ -9,7 +9,8 @@ from console.model.values import dataclass
 class Scenario:
     """One script. `fault_scale` multiplies the fault rates, `standing_scale` what is broken at the start.
 
-    `cooling_loss_after_s` and `blackout_after_s` count from the start of the world; None is never.
+    `cooling_loss_after_s` and `blackout_after_s` count from the start of the world; None is never. `lies` lets the
+    telemetry of a few GPUs lie.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Scenario:
     standing_scale: float = 1.0
     cooling_loss_after_s: float | None = None
     blackout_after_s: float | None = None
+    lies: bool = False
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -28,5 +30,6 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("cdu", "a coolant distribution unit loses its flow after 20 s", cooling_loss_after_s=20.0),
         Scenario("blackout", "the telemetry of one site stops after 20 s", blackout_after_s=20.0),
         Scenario("storm", "faults come 100 times as often", fault_scale=100.0, standing_scale=3.0),
+        Scenario("lies", "telemetry of a few GPUs lies after 20 s, and has a gap after 60 s", lies=True),
     )
 }

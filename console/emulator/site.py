@@ -11,6 +11,7 @@ from console.emulator.chance import Chance
 from console.emulator.facility import Facility
 from console.emulator.faults import Faults
 from console.emulator.ledger import Ledger
+from console.emulator.lies import Lies
 from console.emulator.physics import DYNAMIC, GpuBank
 from console.emulator.scheduler import Scheduler
 from console.emulator.script import Script
@@ -38,7 +39,7 @@ class SiteSimulation:
     """The moving parts of one site; not thread-safe. `state` is the last published one."""
 
     def __init__(self, blueprint: Blueprint, scenario: Scenario, seed: int, began_at: float, now: float) -> None:
-        streams = [Chance(seed, blueprint.plan.index, part) for part in range(6)]
+        streams = [Chance(seed, blueprint.plan.index, part) for part in range(7)]
         topology = blueprint.topology
         self._topology = topology
         self._blueprint = blueprint
@@ -61,6 +62,7 @@ class SiteSimulation:
         self._events: tuple[Event, ...] = ()
         self._events_seen = 0
         self._wear = streams[5]
+        self._lies = Lies(topology.gpus, began_at, streams[6]) if scenario.lies else None
         self.state: SiteState | None = None
 
     def begin(self) -> Iterator[None]:
@@ -83,7 +85,7 @@ class SiteSimulation:
 
     def advance(self, now: float) -> Iterator[None]:
         """Go on to `now`: second by second, a long gap in a bounded number of longer steps."""
-        target = min(now, self._script.ends_at)
+        target = self._reach(now)
         gap_s = target - self._at
         steps = min(max(1, round(gap_s / STEP_S)), LONGEST_CATCH_UP)
         for _ in range(steps):
@@ -98,7 +100,12 @@ class SiteSimulation:
 
     def can_reach(self, now: float) -> bool:
         """Return whether there is anything to step through up to `now`."""
-        return min(now, self._script.ends_at) - self._at >= LEAST_STEP_S
+        return self._reach(now) - self._at >= LEAST_STEP_S
+
+    def _reach(self, now: float) -> float:
+        """Return the time of the newest sample that leaves the site at `now`."""
+        reach = min(now, self._script.ends_at)
+        return self._lies.reach(reach) if self._lies is not None else reach
 
     def _signals(self) -> Signals:
         hour = solar_hour(self._at, self._topology.geo.longitude)
@@ -126,6 +133,10 @@ class SiteSimulation:
             self._jobs, self._gpu_job = self.scheduler.jobs()
             self._jobs_seen = self.scheduler.changed
 
+    def _columns(self) -> dict[str, NDArray[np.float32]]:
+        columns = {**self._fresh, **self._ledger.publish()}
+        return columns if self._lies is None else self._lies.tell(self._at, columns)
+
     def _publish(self) -> None:
         scheduler, faults = self.scheduler, self.faults
         scheduler.apply_memory(self._ledger)
@@ -136,7 +147,7 @@ class SiteSimulation:
         self.state = SiteState(
             self._at,
             self._topology.version,
-            {**self._fresh, **self._ledger.publish()},
+            self._columns(),
             self._jobs,
             self._gpu_job,
             self._events,

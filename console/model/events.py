@@ -23,7 +23,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a detector says of one object now; `key` is the object's identity, `path` its address."""
+    """What a detector says of one object now; `key` is the object's identity, `path` its address.
+
+    `source` names the source whose telemetry it is about, where it is about one.
+    """
 
     detector: str
     fault: str
@@ -35,6 +38,7 @@ class Finding:
     text: str
     evidence: tuple[str, ...] = ()
     since: float = 0.0
+    source: str = ""
 
 
 class AlertState(StrEnum):

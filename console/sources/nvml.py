@@ -110,17 +110,14 @@ class NvmlSource:
     def _parts(self, gpus: tuple[SmiGpu, ...], now: float) -> Iterator[Part]:
         events: list[Event] = []
         for gpu in gpus:
-            kept = {name: value for name, value in gpu.values.items() if self._valid(name, value)}
+            # What is out of a metric's range is dropped and counted where all sources are merged.
+            kept = {name: value for name, value in gpu.values.items() if name in self._metrics}
             self._table.put(self._node, replace(gpu, values=kept), now)
             events += self._news_of(gpu, now)
         yield from self._table.parts()
         yield from self._table.fact_parts(now)
         if events:
             yield EventsPart(tuple(events))
-
-    def _valid(self, name: str, value: float) -> bool:
-        metric = self._metrics.get(name)
-        return metric is not None and (value != value or metric.low <= value <= metric.high)
 
     def _news_of(self, gpu: SmiGpu, now: float) -> Iterator[Event]:
         if not gpu.faults:

@@ -13,7 +13,7 @@ from console.cli.options import Choice, Link, fleet_options, link_options
 @click.option("--gpus", type=click.IntRange(1, 10_000_000), default=400_000, show_default=True)
 @click.option("--sites", "site_count", type=click.IntRange(1, 64), default=4, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="the same seed, the same fleet")
-@click.option("--scenario", default="default", show_default=True, help="default, calm, cdu, blackout, storm")
+@click.option("--scenario", default="default", show_default=True, help="default, calm, cdu, blackout, storm, lies")
 @fleet_options()
 @link_options()
 def demo(gpus: int, site_count: int, seed: int, scenario: str, choice: Choice, link: Link) -> int:

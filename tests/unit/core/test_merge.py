@@ -374,3 +374,23 @@ def test_a_site_whose_values_are_all_gone_is_stale_since_its_last_one():
     assert site.frame(NOW).data_at == NOW
     frame = tell(site, column("temp_c", InOrder("gpu", 1, 4), [NAN] * 4, NOW + 5), at=NOW + 5).frame(NOW + 5)
     assert (frame.data_at, frame.stale, frame.reporting.any()) == (NOW, True, False)
+
+
+def test_sentinels_are_dropped_and_counted_for_each_source():
+    site = merger(small_site())
+    keys = InOrder("gpu", site.topology.version, site.topology.gpus)
+    values = np.full(site.topology.gpus, 300.0, dtype=np.float32)
+    values[:2] = [140_737_488_355_328.0, np.inf]
+    values[2] = np.nan
+
+    def say(values):
+        part = ColumnPart("power_w", keys, values, np.full(len(values), 1.0))
+        site.apply(part, source="dcgm", stale_after_s=60.0, received_at=1.0)
+
+    say(values)
+    assert site.sentinels_of("dcgm") == {"power_w": 2}
+    assert site.sentinels_of("other") == {}
+    told = site.frame(1.0).columns["power_w"].values
+    assert np.isnan(told[:3]).all()
+    say(np.full_like(values, 300.0))
+    assert site.sentinels_of("dcgm") == {}

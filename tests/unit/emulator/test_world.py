@@ -26,7 +26,7 @@ def lengths(topology):
         ({"gpus": MOST_GPUS + 1}, "gpus must be"),
         ({"sites": 0}, "sites must be"),
         ({"seed": -1}, "seed must be"),
-        ({"scenario": "doom"}, "default, calm, cdu, blackout, storm"),
+        ({"scenario": "doom"}, "default, calm, cdu, blackout, storm, lies"),
     ],
 )
 def test_bad_plan_is_refused_with_what_would_be_good(wrong, says):
