@@ -46,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("refresh", "", "read the sources of this place now"),
     Command("raw", "[PATH]", "what each voice says of an object", "path"),
     Command("why", "[job:ID | NODE | PATH]", "what happened to a job, a node or a GPU", "path"),
+    Command("logs", "[job:ID | PATH]", "follow the logs of a job, a node or a GPU", "path"),
     Command("shell", "[PATH]", "a shell on a node, through the jump hosts", "path", ("ssh",)),
     Command("login", "SITE", "log in to jump hosts that ask for a password or code", "site", required=True),
     Command("copy", "", "copy the address under the cursor"),

@@ -51,6 +51,7 @@ class Deeds:
             "unmark": self._unmark,
             "raw": self._raw,
             "why": self._why,
+            "logs": self._logs,
             "shell": lambda: stage.open_shell(stage.body.selected or stage.trail.here.place.path),
             "copy": self._copy,
             "freeze": stage.freeze,
@@ -200,6 +201,14 @@ class Deeds:
             self._stage.ask_why(asked)
         else:
             self._stage.tell("why: put the cursor on a job, a node, a GPU or a rack")
+
+    def _logs(self) -> None:
+        row_id = self._stage.body.selected
+        asked = row_id if objects.keeps_logs(row_id) else self._stage.trail.here.place.path
+        if objects.keeps_logs(asked):
+            self._stage.follow_logs(asked)
+        else:
+            self._stage.tell("logs: put the cursor on a node, a GPU or a job")
 
     def _copy(self) -> None:
         address = self._stage.body.selected or self._stage.trail.here.place.path

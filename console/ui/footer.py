@@ -11,7 +11,7 @@ from console.model.values import dataclass
 from console.model.views import HeatMap, Span, Split, Table
 from console.ui.bars import Segment, ends, fit
 from console.ui.header import environment_token
-from console.ui.objects import can_ask_why
+from console.ui.objects import can_ask_why, keeps_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ ORDER = (
     "by",
     "raw",
     "why",
+    "logs",
     "shell",
     "mark",
     "unmark",
@@ -100,6 +101,7 @@ def possible(facts: Facts) -> frozenset[str]:
         "by": charted and facts.domains,
         "raw": bool(facts.selected),
         "why": can_ask_why(facts.selected) or can_ask_why(place.path),
+        "logs": keeps_logs(facts.selected) or keeps_logs(place.path),
         "mark": facts.object,
         "shell": facts.node,
         "unmark": bool(place.marks),

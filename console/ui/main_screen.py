@@ -22,10 +22,10 @@ from console.ui.help import help_lines
 from console.ui.keys import spelling
 from console.ui.knowing import known_here
 from console.ui.line_bar import LineBar
+from console.ui.listening import Listening
 from console.ui.orders import Orders
 from console.ui.palette_provider import entries
 from console.ui.prompt import Prompt
-from console.ui.raw import record_of
 from console.ui.reaching import Asked, Asker, Reaching, give
 from console.ui.saved_views import SavedViews
 from console.ui.sheets import Chooser, Reader, Sheet
@@ -62,6 +62,7 @@ class MainScreen(Viewing):
         self.saved = SavedViews(setup.state_folder)
         self._deeds = Deeds(self)
         self._orders = Orders(self)
+        self._listening = Listening(setup, self.feed, lambda sheet: self.app.push_screen(sheet))
         self._reaching = Reaching(setup, self.feed, self.tell, self._lend)
 
     # Keys and mouse
@@ -228,12 +229,16 @@ class MainScreen(Viewing):
         self.app.push_screen(Reader(title, lines, self.palette))
 
     def read_record(self, row_id: str) -> None:
-        """Show what each voice says of something on a sheet; the record is put together off the screen's loop."""
+        """Show what each voice says of something on a sheet, and then their own records as they come."""
         shown = self.shown
         if shown is None or not row_id:
             self.tell("nothing is under the cursor")
             return
-        self._read_made(row_id, "record", lambda: record_of(shown, row_id))
+        self._listening.read(shown, row_id, self.palette)
+
+    def follow_logs(self, row_id: str) -> None:
+        """Follow the logs of something on a sheet."""
+        self._listening.follow(row_id, self.palette)
 
     def ask_why(self, row_id: str) -> None:
         """Show what happened to something on a sheet: a time line and one suspect."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.model.identity import parse_uuid
-from console.model.levels import Level
+from console.model.levels import SITE_LEVELS, Level
 
 if TYPE_CHECKING:
     from console.model.snapshot import Frame
 
 CHILDREN_LIMIT = 2000
+NODE_DEPTH = SITE_LEVELS.index(Level.NODE)
 
 
 def resolve(frame: Frame, address: str) -> tuple[str, Level, int] | None:
@@ -25,6 +26,11 @@ def resolve(frame: Frame, address: str) -> tuple[str, Level, int] | None:
 def can_ask_why(row_id: str) -> bool:
     """Whether `why` has an answer for a row's id: a job, or an address below a site."""
     return row_id.startswith("job:") or ("/" in row_id and ":" not in row_id)
+
+
+def keeps_logs(row_id: str) -> bool:
+    """Whether somebody may have logs of a row's id: a job, a node or a GPU."""
+    return row_id.startswith("job:") or (row_id.count("/") >= NODE_DEPTH and ":" not in row_id)
 
 
 def key_of(frame: Frame, address: str) -> str:

@@ -48,6 +48,7 @@ class Orders:
             "refresh": lambda _: stage.setup.session.refresh(stage.trail.here.place.path.partition("/")[0]),
             "raw": lambda path: stage.read_record(path or stage.body.selected or stage.trail.here.place.path),
             "why": self._why,
+            "logs": self._logs,
             "copy": lambda _: stage.copy(stage.body.selected or stage.trail.here.place.path),
             "shell": lambda path: stage.open_shell(path or stage.body.selected or stage.trail.here.place.path),
             "login": lambda site: self._login(site),
@@ -81,6 +82,13 @@ class Orders:
         if not asked:
             raise ConsoleError("write :why job:ID, :why NODE or an address")
         self._stage.ask_why(asked)
+
+    def _logs(self, named: str) -> None:
+        here = self._stage.body.selected
+        asked = named or (here if objects.keeps_logs(here) else self._stage.trail.here.place.path)
+        if not objects.keeps_logs(asked):
+            raise ConsoleError("write :logs job:SITE/ID, or :logs with the address of a node or GPU")
+        self._stage.follow_logs(asked)
 
     def _look(self, **changes: object) -> None:
         self._stage.look(self._stage.trail.here.at(**changes))

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from console.config.themes import Theme
+    from console.engine.log_stream import LogStream
     from console.model.metrics import MetricTable
     from console.model.place import Place, Size
     from console.model.ports import Question
     from console.model.snapshot import Snapshot
     from console.model.views import View
+    from console.model.voices import VoiceRecord
     from console.ui.glyphs import Glyphs
     from console.ui.palette import Colors
 
@@ -54,6 +56,14 @@ class SessionLike(Protocol):
 
     def run(self, function: Callable[[], Any], *, key: Any = None) -> Future[Any]:
         """Run a short function on the compute thread."""
+        ...
+
+    def records(self, row_id: str) -> Mapping[str, Future[VoiceRecord]]:
+        """Ask the voices for their records of an object; return each answer to come, by source."""
+        ...
+
+    def follow(self, row_id: str) -> LogStream:
+        """Follow the logs of an object."""
         ...
 
     def refresh(self, site: str = "", source: str = "") -> None:

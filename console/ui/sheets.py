@@ -61,21 +61,24 @@ class Sheet(ModalScreen[str]):
         """Lay out the parts."""
         with Vertical():
             yield LineBar(self._palette, id="sheet-title")
-            if self._search:
-                yield SearchInput(id="sheet-search", compact=True, placeholder="type to search")
+            yield from self.above()
+            field = SearchInput(id="sheet-search", compact=True, placeholder="type to search")
+            field.display = self._search
+            yield field
             yield ViewArea(self._palette, id="sheet-body")
             yield LineBar(self._palette, id="sheet-keys")
+
+    def above(self) -> ComposeResult:
+        """Lay out what stands between title and search."""
+        yield from ()
 
     def on_mount(self) -> None:
         """Show everything."""
         self.query_one("#sheet-title", LineBar).show(((Span(f" {self._title}", "title"),),))
         self.query_one("#sheet-keys", LineBar).show((self.keys_line(),))
-        if self._search:
-            field = self.query_one(SearchInput)
-            field.cursor_blink = False
-            field.focus()
-        else:
-            self.body.focus()
+        field = self.query_one(SearchInput)
+        field.cursor_blink = False
+        (field if self._search else self.body).focus()
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -87,7 +90,12 @@ class Sheet(ModalScreen[str]):
 
     @property
     def _words(self) -> str:
-        return self.query_one(SearchInput).value if self._search else ""
+        return self.query_one(SearchInput).value
+
+    @property
+    def _searching(self) -> bool:
+        """Whether letters are words to search for."""
+        return bool(self.query_one(SearchInput).display)
 
     @property
     def body(self) -> ViewArea:
@@ -143,7 +151,10 @@ class Sheet(ModalScreen[str]):
             self._early.append((key, character))
             return True
         name = spelling(key, character)
-        if name == "escape" or name == "ctrl+c" or (not self._search and name == "q"):
+        searching = self._searching
+        if name == "escape" and searching and not self._search:
+            self._search_line(shown=False)
+        elif name in ("escape", "ctrl+c") or (not searching and name == "q"):
             self.dismiss("")
         elif name in MOVES:
             self.body.move(MOVES[name])
@@ -151,7 +162,7 @@ class Sheet(ModalScreen[str]):
             self.body.page(PAGES[name])
         elif name == "enter":
             self._take_chosen()
-        elif not self._search:
+        elif not searching:
             self._read_key(name)
         elif character is not None and character.isprintable():  # typed before the search line had the focus
             self.query_one(SearchInput).insert_text_at_cursor(character)
@@ -169,10 +180,21 @@ class Sheet(ModalScreen[str]):
             self.body.home()
         elif name in ("G", "end"):
             self.body.end()
+        elif name == "/":
+            self._search_line(shown=True)
+
+    def _search_line(self, *, shown: bool) -> None:
+        """Open the search line of a sheet that is read, or put it away with what was searched for."""
+        field = self.query_one(SearchInput)
+        field.display = shown
+        if not shown:
+            field.value = ""
+            self._search_for("")
+        (field if shown else self.body).focus()
 
 
 class Reader(Sheet):
-    """Lines to read; searching keeps those that hold every word."""
+    """Lines to read; searching (with `search` at once, else with /) keeps those that hold every word."""
 
     def __init__(self, title: str, lines: Sequence[Line], palette: Palette, *, search: bool = False) -> None:
         super().__init__(title, palette, search=search)
@@ -187,10 +209,11 @@ class Reader(Sheet):
     def search(self, words: str) -> None:
         """Keep the lines that hold every word."""
         wanted = words.lower().split()
-        self.body.show(Text(tuple(line for line in self._lines if _holds(line, wanted))))
+        self.body.show(Text(tuple(line for line in self._lines if holds(line, wanted))))
 
 
-def _holds(line: Line, wanted: Sequence[str]) -> bool:
+def holds(line: Line, wanted: Sequence[str]) -> bool:
+    """Whether a line has every one of these words, which are in small letters."""
     text = "".join(span.text for span in line).lower()
     return all(word in text for word in wanted)
 

@@ -139,6 +139,10 @@ class Stage(Protocol):
         """Log in to a site's jump hosts, asking what they ask."""
         ...
 
+    def follow_logs(self, row_id: str) -> None:
+        """Follow the logs of something on a sheet."""
+        ...
+
     def choose(self, title: str, choices: Sequence[tuple[str, str]], present: str, take: Callable[[str], None]) -> None:
         """Let the user choose one of (value, words); `take` gets the value unless the user leaves."""
         ...

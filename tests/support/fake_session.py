@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.engine.log_stream import LogStream
 from console.model.views import Align, Split, Table, TableColumn, Text
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class FakeSession:
         self.snapshot = snapshot
         self.panels = dict(panels)
         self.asked: list[tuple[str, Place, Size, Snapshot | None]] = []
+        self.voices: dict[str, Future[Any]] = {}
+        self.stream = LogStream(("ssh", "slurm"))
+        self.asked_of: list[str] = []
         self.refreshed: list[str] = []
         self.focused: list[str] = []
         self.started = self.closed = False
@@ -87,6 +91,16 @@ class FakeSession:
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def records(self, row_id: str) -> dict[str, Future[Any]]:
+        """The voices that the test put in `voices`."""
+        self.asked_of.append(row_id)
+        return dict(self.voices)
+
+    def follow(self, row_id: str) -> LogStream:
+        """The stream that the test fills."""
+        self.asked_of.append(row_id)
+        return self.stream
 
     def refresh(self, site: str = "", source: str = "") -> None:
         self.refreshed.append(site)
