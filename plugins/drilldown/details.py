@@ -23,7 +23,7 @@ from console.plugin import (
 )
 
 from .listing import field_at, job_of
-from .schedulers import dispute_lines, other_voices, scheduler_lines
+from .schedulers import dispute_lines, finding_lines, other_voices, scheduler_lines
 from .values import MISSING, value_format, written
 
 if TYPE_CHECKING:
@@ -43,16 +43,17 @@ def gpu_view(snapshot: Snapshot, place: Place, size: Size, site: SiteFrame, row:
     """Return one GPU: who it is, its metrics, and plots beside them (below them on a narrow screen)."""
     head = gpu_head(snapshot, site, row)
     table = metric_table(snapshot, site, row)
-    if size.height < HEAD_LINES + 4:
+    lines = max(HEAD_LINES, len(head.lines))
+    if size.height < lines + 4:
         return Split((Part(head, fixed=2), Part(table, minimum=1)), focus=1)
     plots = _plots(snapshot, place, site, row)
     if size.width >= WIDE:
         tall = Split(tuple(Part(plot, minimum=PLOT_LINES) for plot in plots))
         body = Part(Split((Part(table, weight=2), Part(tall, weight=3)), across=True), minimum=3)
-        return Split((Part(head, fixed=HEAD_LINES), body), focus=1)
-    spare = size.height - HEAD_LINES - len(table.ids) - 2
-    below = (Part(plots[0], fixed=max(PLOT_LINES, spare)),) if size.height >= HEAD_LINES + PLOT_LINES + 6 else ()
-    return Split((Part(head, fixed=HEAD_LINES), Part(table, minimum=3), *below), focus=1)
+        return Split((Part(head, fixed=lines), body), focus=1)
+    spare = size.height - lines - len(table.ids) - 2
+    below = (Part(plots[0], fixed=max(PLOT_LINES, spare)),) if size.height >= lines + PLOT_LINES + 6 else ()
+    return Split((Part(head, fixed=lines), Part(table, minimum=3), *below), focus=1)
 
 
 def gpu_head(snapshot: Snapshot, site: SiteFrame, row: int) -> Text:
@@ -70,6 +71,7 @@ def gpu_head(snapshot: Snapshot, site: SiteFrame, row: int) -> Text:
         _pair("job", clean(job_of(snapshot, path), 60) or "none known"),
         _pair("domains", _domains(site, node, row)),
         (Span(f"{live} of {span.stop - span.start} GPUs of {clean(topology.nodes[node], 40)} report", token),),
+        *finding_lines(snapshot, path),
     )
     return Text(lines)
 
@@ -94,6 +96,7 @@ def node_head(snapshot: Snapshot, site: SiteFrame, node: int) -> Text:
         *scheduler_lines(snapshot, site, node),
         *other_voices(snapshot, site, node),
         *dispute_lines(snapshot, site, node),
+        *finding_lines(snapshot, topology.path(Level.NODE, node)),
     )
     return Text(lines)
 

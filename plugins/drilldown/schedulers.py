@@ -56,6 +56,18 @@ def other_voices(snapshot: Snapshot, site: SiteFrame, node: int) -> list[Line]:
     return [tuple(spans)]
 
 
+def finding_lines(snapshot: Snapshot, path: str) -> list[Line]:
+    """Return one line for each thing that detectors found at a place or below it (at most two of them)."""
+    found = [each for each in snapshot.findings if each.path == path or each.path.startswith(f"{path}/")]
+    lines: list[Line] = []
+    for each in found[:DISPUTES]:
+        where = f"{each.path.removeprefix(path).strip('/')} ".lstrip()
+        since = f"   for {format_value(snapshot.at - each.since, 'age')}" if each.since else ""
+        told = f"{clean(where, 20)}{' ' * bool(where)}{clean(each.fault, 40)}: {clean(each.text, 200)}"
+        lines.append((Span(told, f"state.{each.severity.value}"), Span(since, "text.dim")))
+    return lines
+
+
 def dispute_lines(snapshot: Snapshot, site: SiteFrame, node: int) -> list[Line]:
     """Return one line for each thing that the voices disagree on (at most two of them)."""
     path = site.topology.path(Level.NODE, node)

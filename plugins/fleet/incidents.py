@@ -1,4 +1,4 @@
-"""What is wrong, worst first: failing checks and alerts stand for incidents."""
+"""What is wrong, worst first: failing checks, alerts and what detectors found stand for incidents."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from console.plugin import Align, Level, Severity, Table, TableColumn, clean, format_value
 
 from .alerts import groups, quiet
+from .findings import found as findings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from console.plugin import CheckResult, Snapshot
 
     from .alerts import Group
+    from .findings import Found
 
 GLYPHS = {Severity.CRITICAL: "✖", Severity.WARNING: "▲", Severity.UNKNOWN: "?"}
 WORDS = {Severity.CRITICAL: "crit", Severity.WARNING: "warn", Severity.UNKNOWN: "unkn"}
 WIDE = 120
+CANDIDATES = 20
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ def incidents(snapshot: Snapshot) -> list[Incident]:
     """Return what is wrong: critical first, then by GPUs at risk, then by what it is called."""
     found = [_of_check(check, snapshot) for check in snapshot.checks if check.severity in GLYPHS]
     found += [_of_alerts(group) for group in groups(snapshot)]
+    found += [_of_findings(each, len(snapshot.frame.sites)) for each in findings(snapshot)]
     return sorted(found, key=lambda each: (-each.severity.rank, -each.gpus, each.name))
 
 
@@ -126,6 +130,29 @@ def _of_alerts(group: Group) -> Incident:
         where=clean(place.replace("/", " ", 1), 60) + more,
         why=group.why,
         jobs=tuple(dict.fromkeys(job for alert in group.alerts for job in alert.jobs)),
+    )
+
+
+def _of_findings(group: Found, sites: int) -> Incident:
+    first = group.first
+    paths = tuple(finding.path for finding in group.findings)
+    place = _shared(paths)
+    affected = sorted({finding.site for finding in group.findings})
+    named = ", ".join(clean(site, 20) for site in affected[:2]) + (
+        f" +{len(affected) - 2}" if len(affected) > 2 else ""
+    )
+    many = f"  {group.gpus:,} GPUs" if group.gpus > 1 else ""
+    everywhere = f"all {sites} sites" if len(affected) == sites > 2 else named
+    return Incident(
+        name=clean(first.fault, 60),
+        severity=first.severity,
+        gpus=group.gpus,
+        exact=True,
+        since=first.since,
+        addresses=(*([place] if place else []), *paths[:CANDIDATES]),
+        where=(clean(place.replace("/", " ", 1), 60) or everywhere) + many,
+        why=group.why,
+        jobs=(),
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.plugin import (
-    HeatGroup,
-    HeatMap,
     JobState,
     Level,
     Part,
@@ -17,23 +16,38 @@ from console.plugin import (
     Text,
     clean,
     format_value,
-    heat_levels,
+    rows_map,
     shown_metric,
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from console.plugin import Job, Line, Place, Rows, SiteFrame, Snapshot, View
+    from console.plugin import HeatMap, Job, Line, Place, Rows, SiteFrame, Snapshot, View
 
 # More cells than this are shown a node each: nobody tells 20,000 GPUs apart.
 GPU_CELLS = 2048
 NODE_CELLS = 4096
-RECORD_LINES = 4
 
 
-def find(rows: Rows, snapshot: Snapshot, selected: str) -> tuple[SiteFrame, int] | None:
-    """Return the site of a row and the job's place in its list: the row that is selected, else the first one."""
+@dataclass(frozen=True)
+class Chosen:
+    """A job of a site: its place in the site's list, and the row that tells of it."""
+
+    site: SiteFrame
+    index: int
+    rows: Rows
+    row: int
+
+    def text(self, name: str) -> str:
+        """Return a text column of its row."""
+        return str(self.rows.columns[name][self.row] or "")
+
+    def number(self, name: str) -> float:
+        """Return a number column of its row, NaN where it is missing."""
+        return float(self.rows.columns[name][self.row])
+
+
+def find(rows: Rows, snapshot: Snapshot, selected: str) -> Chosen | None:
+    """Return the job of the row that is selected, else of the first one."""
     if not len(rows.ids):
         return None
     ids = list(rows.ids)
@@ -42,21 +56,23 @@ def find(rows: Rows, snapshot: Snapshot, selected: str) -> tuple[SiteFrame, int]
     site = snapshot.frame.site(str(name))
     for index, job in enumerate(site.jobs.rows if site else ()):
         if job.id == id and job.cluster == cluster and site is not None:
-            return site, index
+            return Chosen(site, index, rows, at)
     return None
 
 
-def details(site: SiteFrame, index: int, snapshot: Snapshot, place: Place) -> View:
+def details(chosen: Chosen, snapshot: Snapshot, place: Place) -> View:
     """Return a job's record over the map of its nodes, or the record alone where it has none."""
+    site, index = chosen.site, chosen.index
     job = site.jobs.rows[index]
-    record = Text(tuple(_lines(job, site, index)), title=f"JOB {clean(job.id, 40)}  {clean(job.name, 60)}")
+    record = Text(tuple(_lines(job, chosen)), title=f"JOB {clean(job.id, 40)}  {clean(job.name, 60)}")
     cells = node_map(site, index, snapshot, place)
     if cells is None:
         return record
-    return Split((Part(record, fixed=RECORD_LINES + 1), Part(cells, minimum=3)), focus=1)
+    return Split((Part(record, fixed=len(record.lines) + 1), Part(cells, minimum=3)), focus=1)
 
 
-def _lines(job: Job, site: SiteFrame, index: int) -> list[Line]:
+def _lines(job: Job, chosen: Chosen) -> list[Line]:
+    site, index = chosen.site, chosen.index
     who = (("user", job.user), ("account", job.account), ("partition", job.partition), ("cluster", job.cluster))
     times = (("submitted", job.submit_at), ("started", job.start_at), ("ended", job.end_at))
     first = [("state", job.words or job.state.value), *((name, text) for name, text in who if text)]
@@ -66,7 +82,27 @@ def _lines(job: Job, site: SiteFrame, index: int) -> list[Line]:
     lines.append(_pairs([("nodes", _names(site, index) or "none yet"), *third]))
     if job.tasks > 1:
         lines.append(_pairs([("tasks that wait", f"{job.tasks:,} of {job.gpus:,} GPUs each")]))
-    return lines
+    judged = _judged(job, chosen)
+    return [*lines, judged] if judged else lines
+
+
+def _judged(job: Job, chosen: Chosen) -> Line:
+    """Return what its telemetry and its runs say: the slowest node, what it lost, how its program ended."""
+    spans: list[Span] = []
+    node = chosen.text("slowest_node").rpartition("/")[2]
+    if node:
+        slow = chosen.number("straggler") > 0
+        told = f"{clean(node, 40)} {-chosen.number('slowdown_pct'):+.0f} % {chosen.text('slowest_by')}"
+        spans += [Span("straggler " if slow else "slowest ", "text.dim")]
+        spans.append(Span(f"{told}   ", "state.warning" if slow else "text"))
+    lost, ettr = chosen.number("lost_gpu_hours"), chosen.number("ettr_ratio")
+    pairs = [("lost at most", f"{format_value(lost, 'si')} GPU-h")] if lost > 0 else []
+    pairs += [("ETTR at least", format_value(ettr, "ratio_pct"))] if ettr < 1 else []
+    pairs += [("restarts", f"{job.restarts}")] if job.restarts > 0 else []
+    pairs += [("signal", f"{job.exit_signal}")] if job.exit_signal > 0 else []
+    pairs += [("exit code", f"{job.exit_code}")] if job.exit_code > 0 else []
+    pairs += [("reservation", job.reservation)] if job.reservation else []
+    return (*spans, *_pairs(pairs))
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> Line:
@@ -84,66 +120,17 @@ def _names(site: SiteFrame, index: int) -> str:
 
 def node_map(site: SiteFrame, index: int, snapshot: Snapshot, place: Place) -> HeatMap | None:
     """Return the job's GPUs in groups of nodes (one cell a node where they are many), None where it has no node."""
-    shown = shown_metric(snapshot.frame.metrics, place.metric)
     nodes = np.sort(site.jobs.nodes_of(index, site.topology))[:NODE_CELLS]
-    if shown is None or not len(nodes):
-        return None
     held = np.flatnonzero(site.jobs.gpu_job == index)
-    running = site.jobs.rows[index].state is JobState.RUNNING
-    if not len(held) or len(held) > GPU_CELLS or shown.metric.level != Level.GPU:
-        return _map(site, nodes, Level.NODE, _node_values(site, place, snapshot, nodes), snapshot, place)
-    values = site.values(shown.metric.name, snapshot.at) if running and not site.stale else None
-    cells = np.full(len(held), np.nan, dtype=np.float32) if values is None else values[held]
-    return _map(site, held, Level.GPU, cells, snapshot, place)
-
-
-def _node_values(site: SiteFrame, place: Place, snapshot: Snapshot, nodes: NDArray[np.int32]) -> NDArray[np.float32]:
     shown = shown_metric(snapshot.frame.metrics, place.metric)
-    missing = np.full(len(nodes), np.nan, dtype=np.float32)
-    if shown is None or site.stale:
-        return missing
-    if shown.metric.level == Level.NODE:
-        values = site.values(shown.metric.name, snapshot.at)
-        return missing if values is None else values[nodes]
-    rollups = site.rollups.get(shown.metric.name)
-    if rollups is None or Level.NODE not in rollups.sums:
-        return missing
-    return np.where(rollups.counts[Level.NODE] > 0, rollups.get(Level.NODE, shown.how), np.float32(np.nan))[nodes]
-
-
-def _map(
-    site: SiteFrame,
-    rows: NDArray[np.integer],
-    level: Level,
-    values: NDArray[np.float32],
-    snapshot: Snapshot,
-    place: Place,
-) -> HeatMap | None:
-    shown = shown_metric(snapshot.frame.metrics, place.metric)
-    if shown is None:
+    whole = not len(held) or len(held) > GPU_CELLS or (shown is not None and shown.metric.level != Level.GPU)
+    level, rows = (Level.NODE, nodes) if whole else (Level.GPU, held)
+    cells = rows_map(snapshot.frame, site, level, rows, place.metric)
+    if cells is None:
         return None
-    low, high = shown.metric.heat
-    owners = site.topology.parents(level, level.parent)[rows]
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    ends = [*starts[1:].tolist(), len(rows)]
-    groups = tuple(
-        HeatGroup(
-            site.topology.path(level.parent, int(owners[start])),
-            clean(site.topology.name(level.parent, int(owners[start])), 24),
-            int(start),
-            int(end),
-        )
-        for start, end in zip(starts.tolist(), ends, strict=True)
-    )
-    what = shown.metric.title if level == Level.GPU else shown.title
-    return HeatMap(
-        values=values,
-        levels=heat_levels(values, low, high),
-        ids=[site.topology.path(level, int(row)) for row in rows],
-        groups=groups,
-        title=f"{what}, one cell a {'GPU' if level is Level.GPU else 'node'} of this job",
-        unit=shown.metric.unit,
-        low=low,
-        high=high,
-        total=len(values),
-    )
+    running = site.jobs.rows[index].state is JobState.RUNNING
+    if not whole and not running:
+        # What its GPUs do now is not of its doing.
+        missing = np.full(len(rows), np.nan, dtype=np.float32)
+        cells = replace(cells, values=missing, levels=np.full(len(rows), 255, dtype=np.uint8))
+    return replace(cells, title=f"{cells.title} of this job")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.plugin import ExpressionError, Part, Span, Split, TargetError, Text, clean
 
+from .free import free_view
 from .nodes import details, find
 from .queue import job_table, jobs_of
 
@@ -20,8 +21,13 @@ class JobsPanel:
     """Jobs as a list, and one of them in full where there is room."""
 
     def view(self, snapshot: Snapshot, place: Place, size: Size) -> View:
-        """Return the list with the selected job's nodes below; why it cannot be read where the filter is at fault."""
+        """Return the list with the selected job's nodes below; why it cannot be read where the filter is at fault.
+
+        Grouped by a domain it is the free capacity of these domains.
+        """
         try:
+            if place.by:
+                return free_view(snapshot, place, size)
             rows = jobs_of(snapshot, place)
         except ExpressionError as fault:
             return _fault(fault)
@@ -35,7 +41,7 @@ class JobsPanel:
         above = min(
             len(rows.ids) + CHROME_LINES, max(CHROME_LINES + 3, size.height - max(DETAIL_LINES, size.height // 3))
         )
-        below = details(*chosen, snapshot, place)
+        below = details(chosen, snapshot, place)
         return Split((Part(table, fixed=above), Part(below, minimum=CHROME_LINES + 2)))
 
 

@@ -15,6 +15,7 @@ from console.plugin import (
     clean,
     compile_expression,
     format_value,
+    select,
     select_jobs,
 )
 
@@ -29,7 +30,8 @@ OLD_S = 180.0
 USUAL = "state"
 FIELDS = (
     "job_id", "name", "user", "state", "words", "gpus", "nodes", "tasks", "time_s", "limit_s", "wait_s", "gpu_hours",
-    "reason", "site", "cluster",
+    "reason", "site", "cluster", "slowest_node", "slowest_by", "slowdown_pct", "straggler", "lost_gpu_hours",
+    "ettr_ratio",
 )  # fmt: skip
 TOKENS = {
     "RUNNING": "state.ok",
@@ -43,7 +45,8 @@ TOKENS = {
     "CANCELLED": "text.dim",
     "COMPLETED": "text.dim",
 }
-WRONG = 'state in ["FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "DEADLINE", "PREEMPTED"]'
+BROKEN = 'state in ["FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "DEADLINE", "PREEMPTED"]'
+WRONG = f"({BROKEN} or straggler == 1)"
 
 
 def jobs_of(snapshot: Snapshot, place: Place) -> Rows:
@@ -96,6 +99,9 @@ def job_table(rows: Rows, snapshot: Snapshot, place: Place) -> Table:
         TableColumn("limit_s", "limit", _limits(rows), align=Align.RIGHT, drop=6),
         _number("wait_s", "wait", rows, "age", drop=2),
         _number("gpu_hours", "GPU-h", rows, "si", drop=5),
+        *_slowest(rows),
+        _told("lost_gpu_hours", "lost h", rows, "si", drop=10),
+        _told("ettr_ratio", "ETTR", rows, "ratio_pct", drop=11),
         TableColumn("reason", "reason", texts["reason"], weight=2, drop=7) if any(texts["reason"]) else None,
         TableColumn("site", "site", where, drop=8) if any(where) else None,
     )
@@ -112,6 +118,27 @@ def job_table(rows: Rows, snapshot: Snapshot, place: Place) -> Table:
 
 def _number(key: str, title: str, rows: Rows, form: str, drop: int = 0) -> TableColumn:
     return TableColumn(key, title, np.asarray(rows.columns[key], dtype=np.float64), form, Align.RIGHT, drop=drop)
+
+
+def _told(key: str, title: str, rows: Rows, form: str, drop: int) -> TableColumn | None:
+    """Return a column of numbers, None where no job has lost anything."""
+    values = np.asarray(rows.columns[key], dtype=np.float64)
+    telling = values < 1 if key == "ettr_ratio" else values > 0
+    return _number(key, title, rows, form, drop) if telling.any() else None
+
+
+def _slowest(rows: Rows) -> list[TableColumn]:
+    """Return the slowest node of each job and how far it is behind; both stand out where it is a straggler."""
+    names = [clean(str(path or "").rpartition("/")[2], 24) for path in rows.columns["slowest_node"]]
+    if not any(names):
+        return []
+    slow = np.asarray(rows.columns["straggler"], dtype=np.float64) > 0
+    tokens = ["state.warning" if each else "text.dim" for each in slow.tolist()]
+    behind = np.asarray(rows.columns["slowdown_pct"], dtype=np.float64)
+    return [
+        TableColumn("slowest_node", "slowest", names, tokens=tokens, drop=8),
+        TableColumn("slowdown_pct", "behind", behind, "pct", Align.RIGHT, drop=8, tokens=tokens),
+    ]
 
 
 def _tasks(rows: Rows) -> TableColumn | None:
@@ -137,8 +164,19 @@ def _title(rows: Rows, snapshot: Snapshot, place: Place) -> str:
     silent = [clean(site.site, 24) for site in sites if not site.jobs.at]
     old = [(site.site, snapshot.at - site.jobs.at) for site in sites if site.jobs.at]
     late = [f"{clean(name, 24)} told {format_value(age_s, 'age')} ago" for name, age_s in old if age_s > OLD_S]
-    notes = [f"no scheduler at {', '.join(silent[:4])}"] * bool(silent and rows.total) + late[:4]
+    notes = [_free(snapshot, place)] * (place.path.count("/") == 0)
+    notes += [f"no scheduler at {', '.join(silent[:4])}"] * bool(silent and rows.total) + late[:4]
     return "   ".join((f"JOBS{of}  {shown}", *notes))
+
+
+def _free(snapshot: Snapshot, place: Place) -> str:
+    """Return how much is free at the place's sites, in a few words."""
+    rows = select(snapshot, Level.SITE, fields=("id", "free_gpus", "free_blocks"))
+    here = np.array([_within(site, place) for site in rows.ids], dtype=bool)
+    gpus, blocks = (np.asarray(rows.columns[name], dtype=np.float64)[here] for name in ("free_gpus", "free_blocks"))
+    if not here.any() or np.isnan(gpus).all():
+        return "free: not known"
+    return f"free {np.nansum(gpus):,.0f} GPUs, {np.nansum(blocks):,.0f} whole blocks (b: by domain)"
 
 
 def _within(site: str, place: Place) -> bool:

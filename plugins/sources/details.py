@@ -9,23 +9,25 @@ from console.plugin import Part, Span, Split, Table, TableColumn, Text, clean, f
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from console.plugin import Line, Snapshot, SourceStatus, Unjoined, View
+    from console.plugin import Finding, Line, Snapshot, SourceStatus, Unjoined, View
 
 WIDE = 100
 LINE_LIMIT = 600
 NAMES_SHOWN = 500
+MOST_FOUND = 12
 
 
 def details(source: SourceStatus, snapshot: Snapshot, width: int) -> View:
     """Return the record of one endpoint, with its unjoined names where there are any."""
-    words = Text(tuple(_lines(source, snapshot.at, width)), title=f"{clean(source.site, 24)}/{clean(source.name, 40)}")
+    words = Text(tuple(_lines(source, snapshot, width)), title=f"{clean(source.site, 24)}/{clean(source.name, 40)}")
     names = _unjoined(source, snapshot)
     if not names:
         return words
     return Split((Part(words, weight=3), Part(_names_table(names), weight=1, minimum=3)), across=width >= WIDE)
 
 
-def _lines(source: SourceStatus, now: float, width: int) -> list[Line]:
+def _lines(source: SourceStatus, snapshot: Snapshot, width: int) -> list[Line]:
+    now = snapshot.at
     lines: list[Line] = [_pair("address", source.url), (*_pair("state", source.state.value), *_since(source, now))]
     if source.last_error:
         lines += _wrapped("last error", source.last_error, width, "state.critical")
@@ -33,10 +35,30 @@ def _lines(source: SourceStatus, now: float, width: int) -> list[Line]:
         lines.append(_pair("dropped", f"{source.dropped:,} readings came faster than they could be merged"))
     for warning in source.warnings:
         lines += _wrapped("warning", warning, width, "state.warning")
+    lines += _found(source, snapshot, width)
     for name, note in sorted(source.notes.items()):
         lines.append(_pair(clean(name, 24), note))
     lines.append(_pair("stale after", format_value(source.stale_after_s, "age")))
     return lines
+
+
+def findings_of(source: SourceStatus, snapshot: Snapshot) -> list[Finding]:
+    """Return what detectors found wrong with what a source tells, the oldest first."""
+    mine = [each for each in snapshot.findings if each.site == source.site and source.name in each.source.split("+")]
+    return sorted(mine, key=lambda each: each.since)
+
+
+def _found(source: SourceStatus, snapshot: Snapshot, width: int) -> list[Line]:
+    """Return a few lines of each fault that detectors found in this source's telemetry."""
+    faults: dict[str, list[Finding]] = {}
+    for finding in findings_of(source, snapshot):
+        faults.setdefault(finding.fault, []).append(finding)
+    lines: list[Line] = []
+    for fault, found in sorted(faults.items()):
+        first, more = found[0], f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+        age = format_value(snapshot.at - first.since, "age")
+        lines += _wrapped("lies", f"{fault} for {age}: {first.path}: {first.text}{more}", width, "state.warning")
+    return lines[:MOST_FOUND]
 
 
 def _since(source: SourceStatus, now: float) -> Line:

@@ -8,7 +8,7 @@ import numpy as np
 
 from console.plugin import Align, Part, SourceState, Split, Table, TableColumn, clean, format_value
 
-from .details import details
+from .details import details, findings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +78,7 @@ def source_table(sources: Sequence[SourceStatus], snapshot: Snapshot, place: Pla
         _number("bytes", "bytes", sources, "bytes", lambda each: each.body_bytes or None, drop=4),
         _number("requests", "requests", sources, "int", lambda each: each.requests, drop=8),
         _number("failures", "errors", sources, "int", lambda each: each.failures, drop=1),
+        _text("lies", "lies", sources, lambda each: _lies(each, snapshot), drop=5),
         _text("budget", "budget", sources, _budget, drop=9),
         _text("skew", "skew", sources, _skew, drop=6),
         _text("next", "next try", sources, lambda each: _next_try(each, now), drop=2),
@@ -143,6 +144,11 @@ def _latency(source: SourceStatus) -> str:
 def milliseconds(seconds: float) -> str:
     """Return a short duration in ms below a second, in s above."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _lies(source: SourceStatus, snapshot: Snapshot) -> str:
+    """Return how many findings there are about what a source tells."""
+    return f"▲ {count:,}" if (count := len(findings_of(source, snapshot))) else ""
 
 
 def _budget(source: SourceStatus) -> str:

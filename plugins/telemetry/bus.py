@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from console.plugin import DetectorState, Finding, Frame, SiteFrame
 
-FAULT = Fault("telemetry", "gpu-off-bus", Severity.CRITICAL, "GPUs are missing in nodes that report")
+FAULT = Fault("telemetry", "gpu-off-bus", Severity.WARNING, "GPUs are missing in nodes that report")
 LOOKS = 3
 # NVIDIA's XID for it, and what nvidia-smi and NVML say.
 SIGNS = ("xid-79", "gpu-lost")
