@@ -201,8 +201,10 @@ class Book:
         yield JobsPart(jobs, None, lists, masks, at=at)
 
     def _tell(self, group: Group) -> None:
-        pods, works = self.groups.get(group, {}), self._waiting.get(group, {})
-        each = told(group, list(pods.values()), list(works.values()), self.gpus_of, self._cluster())
+        # In the order of names, not in that of news: the same pods always make the same job.
+        pods = [row for _, row in sorted(self.groups.get(group, {}).items())]
+        works = [row for _, row in sorted(self._waiting.get(group, {}).items())]
+        each = told(group, pods, works, self.gpus_of, self._cluster())
         if each is None:
             self._told.pop(group, None)
             self.ids.pop(group.id, None)
