@@ -6,8 +6,6 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.core.kernel_log import read_line
-from console.core.kernel_signs import read_sign, worth_reading
 from console.model.levels import Severity
 from console.model.views import Span
 from console.model.voices import FollowState
@@ -69,6 +67,9 @@ def log_line(line: VoiceLine, *, named: bool) -> Line:
 
 def line_token(text: str) -> str:
     """Return the token of a log line: what the kernel's grammar says of it, else what its words say."""
+    from console.core.kernel_log import read_line  # the grammar of kernel logs takes 7 ms of a start
+    from console.core.kernel_signs import read_sign, worth_reading
+
     if worth_reading(text):
         found = read_line(text) or read_sign(text)
         if found is not None:
