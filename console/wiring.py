@@ -201,6 +201,7 @@ def compile_checks(config: FleetConfig, metrics: MetricTable, kinds: AbstractSet
 def _site_setup(
     site: SiteConfig, config: FleetConfig, metrics: MetricTable, sources: dict[tuple[str, str], Source]
 ) -> SiteSetup:
+    from console.config.kinds import PACED_BY_ITSELF
     from console.engine.setup import SiteSetup, SourceSetup
     from console.sources.registry import open_source
 
@@ -214,7 +215,7 @@ def _site_setup(
                 source_config.kind,
                 source_config.address or BUILT_IN,
                 source,
-                cadence_s=source_config.cadence_s,
+                cadence_s=0.0 if source_config.kind in PACED_BY_ITSELF else source_config.cadence_s,
                 stale_after_s=source_config.stale_after_s,
                 timeout_s=source_config.timeouts.total_s,
                 budget_rps=source_config.budget.rps,

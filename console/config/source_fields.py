@@ -14,7 +14,6 @@ from cattrs.gen import override
 
 from console.config.kinds import (
     INSTEAD_OF_URL,
-    LATER,
     OPTIONS,
     SHORTEST_CADENCE_S,
     WITHOUT_URL,
@@ -124,8 +123,6 @@ def _register_source(converter: Converter, base: Path) -> None:
     def source(raw: Any, kind: Any) -> SourceConfig:
         if not isinstance(raw, Mapping):
             raise Fault(f"expected keys with values, found {described(raw)}")
-        if isinstance(raw.get("kind"), str) and raw["kind"] in LATER:
-            raise FaultsError([fault for fault in (kind_fault(raw["kind"]),) if fault])
         faults = list(_source_faults(raw))
         values: list[Any] = []
         own = {key: value for key, value in raw.items() if key in common}
@@ -152,15 +149,15 @@ def _source_faults(raw: Mapping[str, Any]) -> Iterable[Fault]:
     kind = raw.get("kind")
     if kind is not None and (fault := kind_fault(kind)):
         yield fault
-    if kind not in OPTIONS or kind in WITHOUT_URL or not isinstance(kind, str):
+    if kind not in OPTIONS or not isinstance(kind, str):
         return
     instead = INSTEAD_OF_URL.get(kind, ())
-    if not any(raw.get(key) is not None for key in ("url", *instead)):
+    if kind not in WITHOUT_URL and not any(raw.get(key) is not None for key in ("url", *instead)):
         yield Fault(f"is required{', or ' + ' or '.join(instead) if instead else ''}", "url")
     least_s = SHORTEST_CADENCE_S.get(kind, 0.0)
     with suppress(ValueError):  # what is no duration is told where it is read
         if least_s and raw.get("cadence") is not None and duration_s(raw["cadence"]) < least_s:
-            yield Fault(f"must be {least_s:g}s or longer, for every list costs the server", "cadence")
+            yield Fault(f"must be {least_s:g}s or longer, for every reading costs the server", "cadence")
 
 
 def _secret_check(private: bool) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from console.config.values import SourceConfig
+    from console.link.credentials import Credentials
 
 REDIRECTS = 5
 ERROR_BODY_BYTES = 4096
@@ -58,6 +59,7 @@ class HttpLink:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         shared: Shared | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self._config = config
         self._transport = transport
@@ -66,7 +68,7 @@ class HttpLink:
         self._client: httpx.AsyncClient | None = None
         self._served = False
         self._shared = shared or Shared(config)
-        self._credentials = self._shared.credentials
+        self._credentials = credentials or self._shared.credentials
         self.endpoint = Endpoint(site, config.name or config.kind, config.url, config.timeouts)
 
     async def get(
@@ -99,6 +101,27 @@ class HttpLink:
         if len(urlencode(list(_pairs(params)))) > LONGEST_QUERY:
             return await self.get(path, accept=accept, form=params, max_body_bytes=max_body_bytes)
         return await self.get(path, params, accept=accept, max_body_bytes=max_body_bytes)
+
+    async def call(
+        self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Body:
+        """Send one JSON request with these headers in place of the credentials, once; raises SourceError."""
+        with translated(self.endpoint):
+            await self._wait_for_budget()
+            async with asyncio.timeout(self._config.timeouts.total_s):
+                client, started = await self._opened(), time.perf_counter()
+                kind = {"Content-Type": JSON} if content else {}
+                sent = {"Accept": JSON, **kind, **(headers or {}), **self._config.headers}
+                request = client.build_request(
+                    method, self._url(path, ()), headers=sent, content=content, extensions=self._extensions()
+                )
+                response = await client.send(request, stream=True, auth=lambda each: each)
+                try:
+                    if response.has_redirect_location:
+                        self._check_redirect(request, response)
+                    return await self._take(response, JSON, 0, started)
+                finally:
+                    await response.aclose()
 
     async def renew(self) -> bool:
         """Read the credentials anew; return whether they are others now. Raises SourceError."""
@@ -270,10 +293,14 @@ def _form(params: Params) -> dict[str, list[str]]:
 
 
 def _said(body: Any) -> str:
-    """Return the words of an error body: its `error`, its `message`, or the first of its `errors` (Slurm)."""
+    """Return the words of an error body: its `error`, its `message`, or the first of its `errors` (Slurm, Redfish)."""
     if not isinstance(body, dict):
         return ""
     text = body.get("error") or body.get("message")
+    if isinstance(text, dict):
+        more = text.get("@Message.ExtendedInfo")
+        first = more[0] if isinstance(more, list) and more and isinstance(more[0], dict) else {}
+        text = first.get("Message") or text.get("message")
     rows = body.get("errors")
     if not text and isinstance(rows, list) and rows and isinstance(rows[0], dict):
         text = ": ".join(str(rows[0][key]) for key in ("error", "description") if rows[0].get(key))

@@ -25,6 +25,7 @@ from console.sources.registry import open_source
 from tests.servers.emulator import emulator
 from tests.servers.logs import LogStore
 from tests.support.bad_http import answer, bad_server, endless, reset, silent, truncated
+from tests.support.fake_redfish import FakeBmc, tray
 from tests.support.fake_slurm import FakeSlurm, job, node
 from tests.support.fake_store import POWER, TEMP, FakeStore, gpu_row
 
@@ -99,7 +100,7 @@ def log_store(flavour: str) -> LogStore:
 
 VOICES = (
     "prometheus-query", "prometheus-federate", "prometheus-export", "site", "dcgm", "alertmanager", "slurm",
-    "logs-loki", "logs-victorialogs",
+    "logs-loki", "logs-victorialogs", "redfish",
 )  # fmt: skip
 
 
@@ -111,6 +112,8 @@ def voice(request: pytest.FixtureRequest) -> Voice:
     if request.param == "slurm":
         of = FakeSlurm([node("n1"), node("n2")], [job(1)])
         return Voice("slurm", of.behaviour, cadence_s=1e-6)
+    if request.param == "redfish":
+        return Voice("redfish", FakeBmc(tray(gpus=16)).behaviour, cadence_s=1e-6)
     if request.param == "alertmanager":
         return Voice("alertmanager", pager)
     if request.param == "dcgm":
