@@ -128,6 +128,7 @@ class CheckBook:
             pending=memory.pending,
             jobs=tally.jobs,
             by_site=tally.by_site,
+            rows=expression is not None,
         )
 
 

@@ -100,7 +100,8 @@ class CheckResult:
     """The state of one check: how many rows match, how many could not be judged, and the first few by address.
 
     `since` is when the state last changed; `pending` is the worse state that has not lasted `for_s` yet.
-    `by_site` holds (site, matches, unknown) for each site.
+    `by_site` holds (site, matches, unknown) for each site. `rows` says whether the matches are rows of `level`, with
+    GPUs at risk; those of the disagreements are not.
     """
 
     name: str
@@ -117,3 +118,4 @@ class CheckResult:
     pending: Severity | None = None
     jobs: tuple[str, ...] = ()
     by_site: tuple[tuple[str, int, int], ...] = ()
+    rows: bool = True

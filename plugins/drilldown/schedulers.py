@@ -61,9 +61,9 @@ def finding_lines(snapshot: Snapshot, path: str) -> list[Line]:
     found = [each for each in snapshot.findings if each.path == path or each.path.startswith(f"{path}/")]
     lines: list[Line] = []
     for each in found[:DISPUTES]:
-        where = f"{each.path.removeprefix(path).strip('/')} ".lstrip()
+        where = clean(each.path.removeprefix(path).strip("/"), 20)
         since = f"   for {format_value(snapshot.at - each.since, 'age')}" if each.since else ""
-        told = f"{clean(where, 20)}{' ' * bool(where)}{clean(each.fault, 40)}: {clean(each.text, 200)}"
+        told = f"{where}{' ' * bool(where)}{clean(each.fault, 40)}: {clean(each.text, 200)}"
         lines.append((Span(told, f"state.{each.severity.value}"), Span(since, "text.dim")))
     return lines
 

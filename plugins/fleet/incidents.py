@@ -158,8 +158,8 @@ def _of_findings(group: Found, sites: int) -> Incident:
 
 def _at_risk(check: CheckResult, snapshot: Snapshot) -> int:
     """Return the GPUs in what matches; wider rows count as many as they have on average."""
-    if check.level is Level.GPU:
-        return check.matches
+    if check.level is Level.GPU or not check.rows:
+        return check.matches if check.rows else 0
     sites = snapshot.frame.sites
     rows = sum(site.topology.count(check.level) for site in sites)
     return round(check.matches * sum(site.topology.gpus for site in sites) / rows) if rows else 0
