@@ -99,6 +99,24 @@ async def test_ways_of_looking():
         assert console.place.where == ""
 
 
+async def test_why_and_logs_open_a_sheet_of_what_is_named():
+    async with driven() as console:
+        told = {"why muc1/h1/r001/n0001": "why muc1/h1/r001/n0001", "logs job:muc1/7": "logs of job:muc1/7"}
+        for line, words in told.items():
+            await run(console, line)
+            assert words in console.screen()
+            await console.press("escape")
+        await run(console, "logs muc1")
+        assert "with the address of a node or GPU" in console.bar("breadcrumb")
+
+
+async def test_a_console_that_reaches_nothing_says_so():
+    async with driven() as console:
+        for line, words in {"shell muc1/h1/r001/n0001": "opens no shells", "login muc1": "logs in nowhere"}.items():
+            await run(console, line)
+            assert words in console.bar("breadcrumb")
+
+
 async def test_saved_views(tmp_path):
     async with driven(state_folder=tmp_path) as console:
         for line in ("goto muc1/h1", "metric power_w", "view save night", "fleet", "goto bcn1", "view open night"):

@@ -160,6 +160,14 @@ async def test_the_raw_record_of_each_voice():
         assert console.app.screen is console.main
 
 
+async def test_the_logs_of_a_node_are_followed_until_the_sheet_is_left():
+    async with driven() as console:
+        await console.press("enter", "enter", "enter", "L")
+        assert console.session.asked_of == [console.main.body.selected]
+        await console.press("escape")
+        assert console.session.stream.closed
+
+
 async def test_copying_writes_osc_52(monkeypatch):
     async with driven() as console:
         written = []
