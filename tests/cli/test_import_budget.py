@@ -51,9 +51,9 @@ NO_SCREEN = (
 NO_FLEET = (*NEVER, *NO_SCREEN, "asyncio", "console.emulator", "console.engine", "console.wiring")
 # Modules beyond those of the reference. Who needs more imports it where it is used, or says here why not.
 MOST_OF_STATUS = 275
-MOST_OF_DEMO = 340
+MOST_OF_DEMO = 300
 # All of ours, all self times, beside NumPy's.
-MOST_OF_NUMPYS_TIME = 3.0
+MOST_OF_NUMPYS_TIME = 2.0
 
 # The console itself on a screen of Textual's own, up to its first values.
 CONSOLE = """
