@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.core.answer import LazyTexts
 from console.core.goodput import goodput
 from console.core.job_numbers import NUMBERS, told
 from console.core.job_states import WAITING_RANK
@@ -105,7 +106,7 @@ class JobColumns:
         found, topology = stragglers(self.frame, self.now), self.frame.topology
         if name == "slowest_by":
             return [SIGNALS[place].word if place >= 0 else "" for place in found.signal.tolist()]
-        return [topology.path(Level.NODE, row) if row >= 0 else "" for row in found.node.tolist()]
+        return LazyTexts(found.node, lambda row: topology.path(Level.NODE, row) if row >= 0 else "")
 
     def number(self, field: Field) -> NDArray[np.floating[Any]]:
         """Return a float column."""

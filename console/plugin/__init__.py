@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from console.core.disagreements.words import node_voices
 from console.core.expr import Expression, compile_expression
+from console.core.free_rows import select_free
 from console.core.job_query import select_jobs
 from console.core.query import Rows, select
 from console.model.columns import Column
@@ -40,7 +41,7 @@ from console.model.views import (
     View,
 )
 from console.present.formats import format_value
-from console.present.maps import heat_map, shown_metric
+from console.present.maps import heat_map, rows_map, shown_metric
 from console.present.safe import clean
 from console.present.scale import heat_levels
 from console.present.tokens import TOKENS
@@ -121,7 +122,9 @@ __all__ = [
     "heat_levels",
     "heat_map",
     "node_voices",
+    "rows_map",
     "select",
+    "select_free",
     "select_jobs",
     "shown_metric",
 ]

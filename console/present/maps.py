@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,6 +100,22 @@ def heat_map(
     if not parts or not any(len(part.rows) for part in parts):
         return None
     return _assemble(parts, shown, frame.at, title)
+
+
+def rows_map(
+    frame: Frame, site: SiteFrame, level: Level, rows: NDArray[np.integer[Any]], field: str, *, title: str = ""
+) -> HeatMap | None:
+    """Return the map of some rows of one site (in order), in groups of the level above; None where there is none."""
+    shown = shown_metric(frame.metrics, field)
+    if shown is None or not len(rows):
+        return None
+    above = site.topology.parents(level, level.parent)[rows]
+    starts = np.flatnonzero(np.diff(above, prepend=-1))
+    groups = above[starts].tolist()
+    ids = [site.topology.path(level.parent, row) for row in groups]
+    labels = [site.topology.name(level.parent, row) for row in groups]
+    part = _Cells(site, level, rows.astype(np.int64), np.append(starts, len(rows)), ids, labels)
+    return _assemble([part], shown, frame.at, title)
 
 
 def _assemble(parts: list[_Cells], shown: Shown, now: float, title: str) -> HeatMap:

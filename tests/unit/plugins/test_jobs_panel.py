@@ -8,6 +8,7 @@ import pytest
 
 from console.model.jobs import Job, Jobs, JobState
 from console.model.place import Place, Size
+from console.model.scheduling import Reservation
 from console.model.views import HeatMap, Split, Table, Text
 from console.present.plain import render
 from tests.support import panels
@@ -143,3 +144,45 @@ def test_texts_of_jobs_reach_the_screen_made_safe():
     made = view(dataclasses.replace(site, jobs=dataclasses.replace(site.jobs, rows=rows)))
     assert all(panels.is_safe(text) for text in panels.words(made))
     assert all(panels.is_safe(line) for line in render(made, 200))
+
+
+def slow_site():
+    """Job 1 runs on four nodes, the third of which is at half its power."""
+    site = frame(gpus=32)
+    power = site.columns["power_w"].values.copy()
+    power[16:24] *= 0.5
+    column = dataclasses.replace(site.columns["power_w"], values=power)
+    return dataclasses.replace(site, columns={**site.columns, "power_w": column})
+
+
+def test_a_straggler_stands_out_in_the_list_and_in_the_record():
+    made = view(slow_site())
+    table = table_of(made)
+    assert panels.cells(table, "slowest_node")[0] == "n0003"
+    assert panels.cells(table, "slowdown_pct")[0] == pytest.approx(50)
+    tokens = next(column.tokens for column in table.columns if column.key == "slowest_node")
+    assert tokens[0] == "state.warning"
+    text = "\n".join(render(made, 200))
+    assert "straggler n0003 -50 % power" in text
+    wrong = table_of(view(slow_site(), place=Place(only_wrong=True)))
+    assert list(wrong.ids) == ["job:muc1/1", "job:muc1/3"]
+
+
+def test_grouped_by_a_domain_it_shows_what_is_free_and_the_reservations():
+    kept = (Reservation("maint", ("n0009",), NOW - 60, NOW + 3600, ("MAINT",), ("ada",)),)
+    site = dataclasses.replace(frame(), reservations={"slurm": kept})
+    made = view(site, place=Place(by="cdu"))
+    table = table_of(made)
+    assert panels.cells(table, "free_gpus") == [32, 32, 32, 32, 24, 8]
+    assert panels.cells(table, "reserved_nodes") == [0, 0, 0, 0, 1, 0]
+    assert table.ids[-1] == "muc1/cdu:c0"
+    text = "\n".join(render(made, 200))
+    assert "FREE by cdu  4 whole of 6 with room" in text
+    assert "maint muc1  1 nodes  now, ends in" in text
+    assert "for ada  MAINT" in text
+
+
+def test_the_title_tells_how_much_is_free():
+    assert "free 168 GPUs, 21 whole blocks" in table_of(view(frame())).title
+    unknown = dataclasses.replace(frame(), jobs=Jobs())
+    assert "free: not known" in table_of(view(unknown)).title
