@@ -13,6 +13,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
+from console.ui.narrow_updates import AS_TEXTUAL_HAS_IT
 from console.ui.wire.hook import pieces
 from console.ui.wire.moves import Dialect
 from console.ui.wire.writer import FrameWriter
@@ -133,7 +134,16 @@ def textual_output(frame, console, cursor):
         for segment in strip:
             if segment.style is not None:
                 segment.style._ansi = None  # Rich keeps it, even for a console of other colours
-    return frame.render_segments(console) + f"\x1b[{y + 1};{x + 1}H"
+    # Another test may have installed what cuts updates at both ends.
+    render = AS_TEXTUAL_HAS_IT if isinstance(frame, ChopsUpdate) else LayoutUpdate.render_segments
+    return render(frame, console) + f"\x1b[{y + 1};{x + 1}H"
+
+
+def sent_in_slices(writer, glass, cursor):
+    """Send what waits a line or two at a time, the lowest lines first."""
+    while writer.pending:
+        waiting = writer.waiting
+        glass.feed(writer.send(cursor, waiting[::-1] if waiting else None, 10))
 
 
 @settings(max_examples=80, deadline=None)
@@ -141,9 +151,9 @@ def textual_output(frame, console, cursor):
     sequences(),
     st.sampled_from(SYSTEMS),
     st.sampled_from(DIALECTS),
-    st.lists(st.booleans(), min_size=6, max_size=6),
+    st.lists(st.sampled_from(["sent", "skipped", "suspended", "sliced"]), min_size=6, max_size=6),
 )
-def test_the_terminal_shows_what_textual_s_own_output_shows(frames, system, dialect, skipped):
+def test_the_terminal_shows_what_textual_s_own_output_shows(frames, system, dialect, fates):
     console = Console(color_system=system, force_terminal=True)
     writer = FrameWriter(console._color_system or ColorSystem.TRUECOLOR, dialect)
     theirs, ours = Glass(), Glass()
@@ -156,8 +166,14 @@ def test_the_terminal_shows_what_textual_s_own_output_shows(frames, system, dial
         cursor = (number % width, number % height)
         theirs.feed(textual_output(frame, console, cursor))
         writer.take(pieces(frame), (width, height), whole=whole)
-        if skipped[number] and frame is not frames[-1]:
+        fate = fates[number]
+        if fate == "skipped" and frame is not frames[-1]:
             continue
+        if fate == "suspended":  # the shell wrote over it, on the other screen and on this one
+            ours.feed("\x1b[?1049l\x1b[Hsomething else\x1b[?1049h\x1b[3;2H\x1b[1;31mxyz\x1b[m")
+            writer.forget()
+        if fate == "sliced":
+            sent_in_slices(writer, ours, cursor)
         ours.feed(writer.send(cursor))
         assert ours.cells() == theirs.cells()
         assert ours.cursor == theirs.cursor

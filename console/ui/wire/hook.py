@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
 SWITCH = "GIGADECK_WIRE"
-OWN_OUTPUT = "textual"
+OWN_OUTPUT = ("textual", "textual-uncut")
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 LEAVE_STYLES = "\x1b[m\x1b]8;;\x1b\\"
 # What others write that changes nothing of what is shown: modes (but for the alternate screen), keyboard protocol,
@@ -99,7 +99,7 @@ class Wire:
         self._ours = True
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.active = os.environ.get(SWITCH, "") != OWN_OUTPUT
+        self.active = os.environ.get(SWITCH, "") not in OWN_OUTPUT
         found = surprises() if self.active else ()
         if found:
             self.active = False
