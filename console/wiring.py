@@ -252,6 +252,7 @@ def _join(
     opening: _Opening,
     config: FleetConfig | None = None,
 ) -> Fleet:
+    from console.config.places import journal_path
     from console.core.default_checks import default_checks, with_disagreements
     from console.engine.session import Session
     from console.engine.setup import SessionConfig
@@ -275,13 +276,6 @@ def _join(
         )
     )
     return Fleet(fleet, environment, session, metrics, sources, config, opening.read_only, host)
-
-
-def journal_path() -> Path:
-    """Return where what happens is written down, for this user."""
-    from console.config.places import state_dir
-
-    return state_dir() / "journal.jsonl"
 
 
 def plugin_host() -> PluginHost:

@@ -86,9 +86,9 @@ def _on_bare_terminal(shell: NodeShell, note: Note) -> int:
 @contextmanager
 def diary() -> Iterator[Note]:
     """Give what writes to the user's journal, for a command without an engine."""
+    from console.config.places import journal_path
     from console.engine.clock import SystemClock
     from console.engine.journal import Journal
-    from console.wiring import journal_path
 
     journal = Journal(journal_path(), SystemClock())
     journal.start()

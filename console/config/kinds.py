@@ -70,7 +70,8 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
     "alertmanager": {"filter": one_or_more, "severity_label": text},
     # `slurm`: a UNIX socket in place of `url`, whose token it is (else the token says), which version of the API is
     # spoken (`auto`: the newest that both sides can do), and the cluster's name where Slurm's own is not wanted.
-    "slurm": {"socket": text, "user": name, "api": slurm_api, "cluster": name},
+    # Without slurmrestd: the host (as ssh knows it) on which Slurm's commands are run, and the folder they are in.
+    "slurm": {"socket": text, "user": name, "api": slurm_api, "cluster": name, "ssh": text, "bin": text},
     # `kubernetes`: a kubeconfig and its context in place of `url` (left out: as kubectl finds them, or the service
     # account of our pod), what the cluster is called, namespaces (left out: all), the resource that stands for a GPU,
     # the label that says whose a pod is, and whether lists are watched and Kueue is looked for.
@@ -111,7 +112,7 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
 }
 WITHOUT_URL = frozenset({"emulator", "kubernetes", "ssh", "nvml", "redfish"})
 # Kinds that take other keys in place of a URL.
-INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {"dcgm": ("targets", "targets_file"), "slurm": ("socket",)}
+INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {"dcgm": ("targets", "targets_file"), "slurm": ("socket", "ssh")}
 # Kinds that must not be asked more often: every list of Slurm's costs slurmctld, and a BMC is a small computer.
 SHORTEST_CADENCE_S: Mapping[str, float] = {"slurm": 30.0, "redfish": 60.0}
 # Kinds whose cadence is that of each of many endpoints: the source itself says how often what came is taken.

@@ -24,6 +24,11 @@ def cache_dir() -> Path:
     return _named_by("GIGADECK_CACHE_DIR") or _platform("cache")
 
 
+def journal_path() -> Path:
+    """Return the file in which what happens is written down, for this user."""
+    return state_dir() / "journal.jsonl"
+
+
 def plugin_folders() -> list[Path]:
     """Return the folders that hold plugins, in order: built in, the user's, `$GIGADECK_PLUGINS` (a path list)."""
     return _folders("plugins", "GIGADECK_PLUGINS")

@@ -11,7 +11,7 @@ from typing import Any
 from cattrs import Converter
 from cattrs.gen import override
 
-from console.config.structure import Fault, described, duplicates, one_of, record, text
+from console.config.structure import Fault, Hook, described, duplicates, one_of, record, text
 from console.config.text_fields import (
     between,
     count,
@@ -93,11 +93,23 @@ def _register_acting(converter: Converter, base: Path) -> None:
         identity_file=hooked(path_from(base)),
         known_hosts=hooked(path_from(base)),
         config=hooked(path_from(base)),
+        known_hosts_command=hooked(_command_from(base)),
+        renew=hooked(_command_from(base)),
     )
     converter.register_structure_hook(Permission, _permission)
     converter.register_structure_hook(Limit, _limit)
     record(converter, NvlinkGuard, trays=hooked(count()), domains=hooked(count()))
     record(converter, Guard)
+
+
+def _command_from(base: Path) -> Hook:
+    """Return a hook that takes a command's words; a program named by its path is looked for from `base`."""
+
+    def hook(raw: Any, kind: Any = None) -> tuple[str, ...]:
+        said = words(raw, kind)
+        return (path_from(base)(said[0], None), *said[1:]) if said and "/" in said[0] else said
+
+    return hook
 
 
 def _source_name(raw: Mapping[str, Any]) -> Any:

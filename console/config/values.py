@@ -126,7 +126,7 @@ class SourceConfig:
     @property
     def address(self) -> str:
         """Where it is, in words: its URL, or what its kind takes in place of one; empty if neither is said."""
-        said = (self.options.get(key) for key in ("targets", "targets_file", "socket", "nodes"))
+        said = (self.options.get(key) for key in ("targets", "targets_file", "socket", "ssh", "nodes"))
         found = next((each for each in said if each), "")
         return self.url or (found if isinstance(found, str) else " ".join(found))[:LONGEST_ADDRESS]
 
@@ -171,7 +171,8 @@ class SshConfig:
     """How the site's nodes are reached.
 
     `config` is an ssh_config instead of the user's own; `address` is what a node is reached by, `{node}` in it stands
-    for its name (empty: the name).
+    for its name (empty: the name). `known_hosts_command` prints host keys (its words may hold ssh_config's tokens, such
+    as %H); `renew` renews the user's certificate.
     """
 
     user: str = ""
@@ -181,6 +182,8 @@ class SshConfig:
     known_hosts: str = ""
     config: str = ""
     address: str = ""
+    known_hosts_command: tuple[str, ...] = ()
+    renew: tuple[str, ...] = ()
 
     def address_of(self, node: str) -> str:
         """Return what a node is reached by."""

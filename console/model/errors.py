@@ -14,6 +14,7 @@ ConsoleError
     ├── TimedOut           connect, read or total time-out
     ├── InsecureLink       TLS: unknown authority, wrong name, expired
     ├── Unauthorized       401, 403 or a missing credential
+    │   └── WaitsForLogin  a person has to answer something first (`:login SITE`)
     ├── NotOffered         404: this server has no such endpoint
     ├── RateLimited        429 (Retry-After is in `retry_after_s`)
     ├── ServerFailed       5xx
@@ -121,6 +122,10 @@ class InsecureLink(SourceError):
 
 class Unauthorized(SourceError):
     """The endpoint refuses our credentials, or we have none."""
+
+
+class WaitsForLogin(Unauthorized):
+    """A host on the way asks for something that only a person can answer; nothing is tried until that was done."""
 
 
 class NotOffered(SourceError):

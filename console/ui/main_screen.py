@@ -26,11 +26,10 @@ from console.ui.listening import Listening
 from console.ui.orders import Orders
 from console.ui.palette_provider import entries
 from console.ui.prompt import Prompt
-from console.ui.reaching import Asked, Asker, Reaching, give
+from console.ui.reaching_screen import ReachingScreen
 from console.ui.saved_views import SavedViews
 from console.ui.sheets import Chooser, Reader, Sheet
 from console.ui.view_area import ViewArea
-from console.ui.viewing import Viewing
 from console.ui.why import why_of
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 FOLLOW_EVERY_S = 0.25
 
 
-class MainScreen(Viewing):
+class MainScreen(ReachingScreen):
     """The one screen; sheets lie over it."""
 
     def __init__(self, host: Host, setup: AppSetup, keys: KeyMap, palette: Palette, meters: Meters) -> None:
@@ -63,7 +62,6 @@ class MainScreen(Viewing):
         self._deeds = Deeds(self)
         self._orders = Orders(self)
         self._listening = Listening(setup, self.feed, lambda sheet: self.app.push_screen(sheet))
-        self._reaching = Reaching(setup, self.feed, self.tell, self._lend)
 
     # Keys and mouse
 
@@ -259,26 +257,6 @@ class MainScreen(Viewing):
 
         self.feed.ask(self.setup.session.run(make, key=what), take)
 
-    def open_shell(self, address: str) -> None:
-        """Open a shell on the node at an address."""
-        self._reaching.shell(self.shown.frame if self.shown else None, address)
-
-    def log_in(self, site: str) -> None:
-        """Log in to a site's jump hosts, asking what they ask."""
-        self._reaching.login(site)
-
-    @on(Asked)
-    def _asked(self, event: Asked) -> None:
-        event.stop()
-        self.app.push_screen(Asker(event.question, self.palette), lambda text: give(event.answer, text))
-
-    def _lend(self, run: Callable[[], int]) -> int:
-        """Let something have the bare terminal; the screen is painted whole afterwards."""
-        with self.app.suspend():
-            code = run()
-        self.meters.rest()
-        return code
-
     def choose(self, title: str, choices: Sequence[tuple[str, str]], present: str, take: Callable[[str], None]) -> None:
         """Let the user choose one; `take` gets the value unless the user leaves."""
 
@@ -312,10 +290,6 @@ class MainScreen(Viewing):
             self.do(entry.action_id) if entry.action_id else self.order(entry.line)
 
         self.choose("everything that can be done", [(name, each.about) for name, each in found.items()], "", take)
-
-    def suspend(self) -> None:
-        """Go back to the shell for a while."""
-        self.app.action_suspend_process()
 
     def leave(self) -> None:
         """Quit; asks where something still runs here."""

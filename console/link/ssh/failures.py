@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from console.model.errors import InsecureLink, SourceError, TimedOut, Unauthorized, Unreachable
+from console.model.errors import InsecureLink, SourceError, TimedOut, Unauthorized, Unreachable, WaitsForLogin
 from console.present.safe import clean
 
 if TYPE_CHECKING:
@@ -28,8 +28,13 @@ def translate(
     known: Trusted | None,
     limit_s: float,
     via: str = "",
+    *,
+    kept: bool = False,
 ) -> SourceError:
-    """Return the SourceError that a login's failure stands for; `via` names the jump host before it."""
+    """Return the SourceError that a login's failure stands for; `via` names the jump host before it.
+
+    `kept` says that the connection is one that is kept for the site, so that a person may log in for it.
+    """
     if isinstance(error, SourceError):
         return error
     behind = f" behind {via}" if via else ""
@@ -37,7 +42,7 @@ def translate(
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return _host_key(who, route, where, witness, known, str(error))
     if isinstance(error, asyncssh.PermissionDenied):
-        return _denied(who, route, where, witness)
+        return _denied(who, route, where, witness, kept=kept)
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         text = f"no login on {where} within {limit_s:g} s"
         return TimedOut(*who, text, "the node may hang; `timeouts.total` is the limit")
@@ -83,10 +88,18 @@ def _host_key(
     return InsecureLink(*who, text, f"add its key or a host authority (@cert-authority) to {files}; never on first use")
 
 
-def _denied(who: tuple[str, str], route: Route, where: str, witness: Witness) -> Unauthorized:
+def _denied(who: tuple[str, str], route: Route, where: str, witness: Witness, *, kept: bool) -> Unauthorized:
     said = f" (it says: {clean(witness.banner, TEXT_LIMIT)})" if witness.banner else ""
+    again = f"again: `:login {who[0]}` in the console"
+    if witness.given_up:
+        return WaitsForLogin(*who, f"waits for :login {who[0]}: the login on {where} was given up", again)
+    if witness.answered:
+        return WaitsForLogin(*who, f"waits for :login {who[0]}: {where} refuses the answer{said}", again)
     if witness.asked:
         text = f"{where} asks for {witness.asked[-1]}, which is never answered here{said}"
+        if kept:
+            advice = f"in the console: `:login {who[0]}`; else a key, certificate or agent that is enough by itself"
+            return WaitsForLogin(*who, f"waits for :login {who[0]}: {text}", advice)
         return Unauthorized(*who, text, "use a key, a certificate or an agent that is enough by itself")
     advice = "check `ssh.user`, the key or certificate (expired?), and the agent (ssh-add -l)"
     return Unauthorized(*who, f"{where} refuses user {route.user} with our keys{said}", advice)

@@ -172,6 +172,8 @@ def config_text(config: SshConfig) -> str:
     lines += [f"  User {_word(config.user)}"] if config.user else []
     lines += [f'  IdentityFile "{_word(config.identity_file)}"'] if config.identity_file else []
     lines += [f'  UserKnownHostsFile "{_word(config.known_hosts)}"'] if config.known_hosts else []
+    if config.known_hosts_command:
+        lines.append("  KnownHostsCommand " + " ".join(f'"{_word(each)}"' for each in config.known_hosts_command))
     own = f'"{_word(config.config)}"' if config.config else "~/.ssh/config"
     lines += ["Match all", f"  Include {own}", "Match all", "  Include /etc/ssh/ssh_config"]
     return "\n".join(lines) + "\n"

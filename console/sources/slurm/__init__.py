@@ -1,4 +1,4 @@
-"""The source for Slurm: slurmrestd over TCP or a UNIX socket, whatever version of its API it speaks."""
+"""The source for Slurm: slurmrestd in whatever version it speaks, or Slurm's own commands over SSH."""
 
 from __future__ import annotations
 
@@ -14,4 +14,8 @@ def open(site: SiteConfig, source: SourceConfig, metrics: MetricTable) -> Source
     """Return a source that has not asked anything yet; Slurm measures none of `metrics`."""
     from console.sources.slurm.source import SlurmSource
 
+    if source.options.get("ssh"):
+        from console.sources.slurm.commands import Commands
+
+        return SlurmSource(site.name, source, commands=Commands(site, source))
     return SlurmSource(site.name, source)

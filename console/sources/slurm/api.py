@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from console.link.http import HttpLink
 from console.model.errors import (
     BadPayload,
@@ -16,6 +18,8 @@ from console.model.errors import (
     Unauthorized,
     Unreachable,
 )
+from console.sources.slurm.bodies import short
+from console.sources.slurm.diag import read_diag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
     from console.config.values import SourceConfig
     from console.link.http import Body
+    from console.sources.slurm.diag import Diag
 
 # The notations that were seen; a later version is used only where a server has none of these.
 OLDEST, NEWEST = (0, 0, 38), (0, 0, 44)
@@ -83,6 +88,23 @@ class Api:
     async def ask(self, what: str, params: Mapping[str, str] | None = None) -> Body:
         """Return the answer to one path of the API (`nodes`); raises SourceError."""
         return await self._get(f"/slurm/{self.version}/{what}", params or {})
+
+    async def diag(self, user: str) -> Diag:
+        """Return how slurmctld does, and what a user's requests (empty: the token's) cost it; raises SourceError."""
+        body = await self.ask("diag")
+        try:
+            return read_diag(body.content, user or self._link.credentials_user)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise BadPayload(*self._who, f"cannot be read: {short(error)}") from None
+
+    @property
+    def ends_at(self) -> float:
+        """When the token ends, 0 where it does not say."""
+        return self._link.credentials_end_at
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+        await self._link.aclose()
 
     def take_counts(self) -> tuple[int, int]:
         """Return how many requests and bytes there were since the last call."""

@@ -71,8 +71,11 @@ class Diag:
 
 def read_diag(content: bytes, user: str) -> Diag:
     """Return what a diag says; `user` is whose requests ours are. Raises msgspec.MsgspecError, UnicodeDecodeError."""
-    body = _decoder.decode(content)
-    told = body.statistics
+    return diag_of(_decoder.decode(content).statistics, user)
+
+
+def diag_of(told: Statistics, user: str) -> Diag:
+    """Return what statistics say, however they came; `user` is whose requests ours are."""
     threads, agents = count(told.server_thread_count), count(told.agent_queue_size)
     dbd = count(told.dbd_agent_queue_size)
     busy = [f"{threads} of 256 threads" for _ in (1,) if threads >= BUSY_THREADS]

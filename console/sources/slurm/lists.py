@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from console.model.reading import Part
     from console.sources.slurm.bodies import JobsBody, NodesBody, ReservationsBody, Who
     from console.sources.slurm.jobs import Known
+    from console.sources.slurm.shown import Readers
 
 # A list that never changes is read in full now and then all the same.
 FULL_EVERY_S = 600.0
@@ -42,12 +43,20 @@ class _Kept:
 
 
 class Lists:
-    """The decoder of one cluster's lists; `explain` turns a server's words into the error that they stand for."""
+    """The decoder of one cluster's lists; `explain` turns a server's words into the error that they stand for.
 
-    def __init__(self, who: Who, cluster: str, explain: Callable[[str], SourceError]) -> None:
+    `printed` reads what commands print, in place of slurmrestd's answers.
+    """
+
+    def __init__(
+        self, who: Who, cluster: str, explain: Callable[[str], SourceError], printed: Readers | None = None
+    ) -> None:
         self._who = who
         self._cluster = cluster
         self._explain = explain
+        self._node_reader = printed.nodes if printed else NODES
+        self._job_reader = printed.jobs if printed else JOBS
+        self._reservation_reader = printed.reservations if printed else RESERVATIONS
         self._kept: dict[str, _Kept] = {}
         self._node_gpus: dict[str, int] = {}
         self._known: Known = {}
@@ -82,7 +91,7 @@ class Lists:
         return (yield from self._reservations(body, notes))
 
     def _nodes(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[NodeReportsPart, float]]:
-        answer = yield from _breathing(NODES.read(body.content, self._who))
+        answer = yield from _breathing(self._node_reader.read(body.content, self._who))
         self._heed(answer, notes)
         kept = self._kept.get("nodes")
         book = NodeBook(kept.part.keys if kept is not None and isinstance(kept.part, NodeReportsPart) else None)
@@ -97,7 +106,7 @@ class Lists:
         return part, when(answer.last_update)
 
     def _jobs(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[JobsPart, float]]:
-        answer = yield from _breathing(JOBS.read(body.content, self._who))
+        answer = yield from _breathing(self._job_reader.read(body.content, self._who))
         self._heed(answer, notes)
         book = JobBook(self._cluster, self._node_gpus, self._known)
         for start in range(0, len(answer.rows), ROWS_A_STEP):
@@ -110,7 +119,7 @@ class Lists:
         return book.part(body.received_at), when(answer.last_update)
 
     def _reservations(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[ReservationsPart, float]]:
-        answer = yield from _breathing(RESERVATIONS.read(body.content, self._who))
+        answer = yield from _breathing(self._reservation_reader.read(body.content, self._who))
         self._heed(answer, notes)
         cluster = self._cluster or self.release.cluster or ""
         told = tuple(reservation(row, cluster) for row in answer.rows if row.name)

@@ -7,8 +7,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from console.model.errors import (
     BadPayload,
     NotOffered,
@@ -20,18 +18,20 @@ from console.model.errors import (
 )
 from console.model.reading import Reading
 from console.sources.slurm.api import Api, link_of
-from console.sources.slurm.bodies import Who, short
-from console.sources.slurm.diag import Diag, read_diag
+from console.sources.slurm.bodies import Who
 from console.sources.slurm.lists import Lists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     import httpx
 
     from console.config.values import SourceConfig
     from console.link.http import Body
+    from console.model.ports import Question
     from console.model.reading import Part
+    from console.sources.slurm.commands import Commands
+    from console.sources.slurm.diag import Diag
 
 CADENCE_S = 30.0
 BUSY_CADENCE_S = 120.0
@@ -62,6 +62,7 @@ class SlurmSource:
         config: SourceConfig,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        commands: Commands | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -69,12 +70,12 @@ class SlurmSource:
         self._user = str(config.options.get("user", ""))
         self._monotonic = monotonic
         self._wall = wall
-        self._link = link_of(site, config, transport, wall)
-        self._api = Api(self._link, config, wall)
+        self._api: Api | Commands = commands or Api(link_of(site, config, transport, wall), config, wall)
         who = Who(site, config.name or config.kind)
         self._who = who
         cluster = str(config.options.get("cluster", ""))
-        self._lists = Lists(who, cluster, lambda text: self._api.explained(ServerFailed(*who, text)))
+        readers = commands.readers if commands else None
+        self._lists = Lists(who, cluster, lambda text: self._api.explained(ServerFailed(*who, text)), readers)
         self._lists_at = -math.inf
         self._lists_read = 0
         self._busy = ""
@@ -108,7 +109,11 @@ class SlurmSource:
 
     async def aclose(self) -> None:
         """Let go of every connection."""
-        await self._link.aclose()
+        await self._api.aclose()
+
+    async def sign_in(self, ask: Callable[[Question], Awaitable[str | None]]) -> str:
+        """Log in where the way to Slurm's commands waits for a person; over HTTP nothing does."""
+        return await self._api.sign_in(ask) if not isinstance(self._api, Api) else ""
 
     def _every_s(self) -> float:
         return max(self._cadence_s, BUSY_CADENCE_S) if self._busy else self._cadence_s
@@ -116,13 +121,9 @@ class SlurmSource:
     async def _read_diag(self, haul: _Haul) -> None:
         """Ask how slurmctld does; a site may refuse that, and the lists are worth reading all the same."""
         try:
-            body = await self._api.ask("diag")
-            haul.diag = read_diag(body.content, self._user or self._link.credentials_user)
+            haul.diag = await self._api.diag(self._user)
         except (NotOffered, BadPayload) as error:
             haul.notes["diag"] = error.message
-            return
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            haul.notes["diag"] = f"cannot be read: {short(error)}"
             return
         haul.notes |= haul.diag.notes
         self._busy = haul.diag.busy
@@ -185,7 +186,7 @@ class SlurmSource:
         haul.notes |= self._notes()
 
     def _notes(self) -> dict[str, str]:
-        release, ends_at = self._lists.release, self._link.credentials_end_at
+        release, ends_at = self._lists.release, self._api.ends_at
         notes = {"api": self._api.version, "server": f"Slurm {release.release or '(no release told)'}"}
         if release.cluster:
             notes["cluster"] = release.cluster

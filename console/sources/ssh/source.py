@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +12,18 @@ from console.link.ssh.pool import SshLink
 from console.model.errors import ConsoleError, SourceError, TimedOut
 from console.model.reading import Reading
 from console.sources.smi.values import wanted_fields
+from console.sources.ssh.asking import file_script, kernel_script, lines_of, output_file, printed, record_script
 from console.sources.ssh.decoder import Decoder
 from console.sources.ssh.report import common_error, notes_of, warnings_of
 from console.sources.ssh.script import Order
 from console.sources.ssh.watch import NodeWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from console.config.values import SiteConfig, SourceConfig
     from console.model.metrics import MetricTable
+    from console.model.ports import Question, Subject
 
 PERIOD_S = 5.0
 # The engine takes a source's data for good for three cadences or 30 s.
@@ -29,6 +31,8 @@ LOOK_EVERY_S, LOOK_LIMIT_S = 1.0, 10.0
 SETTLE_S = 1.0
 GATHER_S = 0.1
 MOST_NODES = 2000
+KERNEL_ADVICE = "add the user to group systemd-journal or adm"
+FILE_ADVICE = "may this user read the job's output file there?"
 
 
 class SshSource:
@@ -75,6 +79,36 @@ class SshSource:
             notes=notes_of(self._watches, self._link, rate),
             stale_after_s=max(30.0, 3 * self._period_s + 5.0),
         )
+
+    async def sign_in(self, ask: Callable[[Question], Awaitable[str | None]]) -> str:
+        """Log in to jump hosts that wait for a person; the nodes behind them follow by themselves."""
+        return await self._link.sign_in(ask)
+
+    async def record(self, subject: Subject) -> str:
+        """Return what nvidia-smi knows of a node or GPU in full; raises SourceError."""
+        watch = self._watch_of((subject.node, *subject.aliases))
+        if watch is None or subject.job:
+            return ""
+        script = record_script(tuple(self._source.options.get("command") or ("nvidia-smi",)), subject.gpu)
+        async with self._link.connected(self._config.ssh.address_of(watch.node)) as connection:
+            return await printed(connection, script, self._who, watch.node)
+
+    async def follow(self, subject: Subject, since_at: float) -> AsyncGenerator[str, None]:
+        """Yield a node's kernel log, or what a job writes to its output file; raises SourceError."""
+        path = output_file(subject.output, subject.job) if subject.job else ""
+        watch = self._watch_of(subject.nodes[:1] if subject.job else (subject.node, *subject.aliases))
+        if watch is None or (subject.job and not path):
+            return
+        script, advice = (file_script(path), FILE_ADVICE) if path else (kernel_script(since_at), KERNEL_ADVICE)
+        async with (
+            self._link.connected(self._config.ssh.address_of(watch.node)) as connection,
+            aclosing(lines_of(connection, script, self._who, watch.node, advice)) as lines,
+        ):
+            async for line in lines:
+                yield line
+
+    def _watch_of(self, names: tuple[str, ...]) -> NodeWatch | None:
+        return next((watch for watch in self._watches if watch.node in names), None)
 
     async def aclose(self) -> None:
         """End every stream; the nodes' processes end with them."""

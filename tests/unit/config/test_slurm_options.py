@@ -33,6 +33,12 @@ def test_a_socket_stands_in_for_a_url(tmp_path: Path) -> None:
     assert (found.url, found.options["socket"]) == ("", "/run/slurmrestd/slurmrestd.socket")
 
 
+def test_a_login_host_stands_in_for_a_url(tmp_path: Path) -> None:
+    found = source(tmp_path, "ssh: login1.muc1, bin: /opt/slurm/bin")
+    assert (found.url, found.address) == ("", "login1.muc1")
+    assert dict(found.options) == {"ssh": "login1.muc1", "bin": "/opt/slurm/bin"}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

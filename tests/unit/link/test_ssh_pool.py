@@ -48,7 +48,7 @@ class World:
         host = "server" if hop.host.startswith("same") else hop.host
         return Route(hop.host, host, 22, "sre", jump=self._jumps.get(hop.host.rstrip("0123456789"), ()))
 
-    async def login(self, route: Route, jump: Any) -> Connection:
+    async def login(self, route: Route, jump: Any, ask: Any = None, *, kept: bool = False) -> Connection:
         self.logins[route.name] += 1
         self.via[route.name] = jump
         self.now_at[route.host] += 1
