@@ -32,6 +32,7 @@ CASES = {
     "exposition_text": "a turn over 100 exporters",
     "slurm": "12,500 nodes and 10,000 jobs of Slurm",
     "ssh": "200 nodes through one jump host",
+    "disagreements": "the voices of 125,000 nodes compared",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
     "peers": "side by side with what people use today",
     "chaos": "keys while every kind of source falls ill",

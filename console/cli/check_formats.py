@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.cli.options import Shape
+    from console.model.disagreements import Disagreement, Disagreements
     from console.model.events import CheckResult
 
 _CODES = {Severity.OK: 0, Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2, Severity.UNKNOWN: 3}
@@ -30,8 +31,15 @@ def nagios_code(results: Sequence[CheckResult], *, too_old: bool = False) -> int
     return max(codes)
 
 
-def write_checks(results: Sequence[CheckResult], shape: Shape, *, at: float, partial: bool) -> None:
-    """Write check results in the chosen format."""
+def write_checks(
+    results: Sequence[CheckResult],
+    shape: Shape,
+    *,
+    at: float,
+    partial: bool,
+    disagreements: Disagreements | None = None,
+) -> None:
+    """Write check results in the chosen format; JSON has the rows of `disagreements` in the check that counts them."""
     if shape.format == "table":
         _write_table(results, shape)
     elif shape.format == "nagios":
@@ -44,7 +52,7 @@ def write_checks(results: Sequence[CheckResult], shape: Shape, *, at: float, par
         from console.cli.output import write_rows
 
         write_rows(
-            [as_row(result) for result in results],
+            [as_row(result) | _disputes(result, disagreements) for result in results],
             shape,
             name="check",
             at=at,
@@ -68,6 +76,27 @@ def as_row(result: CheckResult) -> dict[str, Any]:
         "level": result.level.value,
         "text": clean(result.text),
         "paths": [clean(path) for path in result.paths],
+    }
+
+
+def _disputes(result: CheckResult, found: Disagreements | None) -> dict[str, Any]:
+    """Return the listed disagreements, who says what and when, for the check that counts them."""
+    if result.rows or found is None:
+        return {}
+    return {"counts": dict(found.counts), "disagreements": [_dispute(row) for row in found.rows]}
+
+
+def _dispute(row: Disagreement) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "path": clean(row.path),
+        "severity": row.severity.value,
+        "since": round(row.since, 3),
+        "text": clean(row.text),
+        "voices": [
+            {"voice": clean(each.voice), "says": clean(each.says), "at": round(each.at, 3) or None, "stale": each.stale}
+            for each in row.voices
+        ],
     }
 
 

@@ -100,6 +100,10 @@ def test_disagreements_are_a_check_like_any_other(tmp_path):
     row = check("--only", "disagreements", "--json", fleet=str(fleet)).json["rows"][0]
     assert row["matches"] >= len(row["paths"]) > 0
     assert all(path.startswith("lab/") for path in row["paths"])
+    dispute = row["disagreements"][0]
+    assert dispute["path"] == row["paths"][0]
+    assert {"voice", "says", "at", "stale"} == set(dispute["voices"][0])
+    assert sum(row["counts"].values()) == row["matches"]
     fleet.write_text(f"{text}checks:\n  - {{name: strays, where: disagreements, level: node, warning: 500}}\n")
     said = check("--format", "id", fleet=str(fleet))
     assert said.lines == ["strays"]

@@ -27,6 +27,7 @@ def check(only: tuple[str, ...], shape: Shape, choice: Choice) -> int:
     Examples:
       gigadeck check --fleet demo --format nagios
       gigadeck check --only hot --max-age 2m || page-someone
+      gigadeck check --only disagreements --json
     """
     from console.cli.check_formats import nagios_code, write_checks
     from console.cli.opening import is_partial, opened, settled
@@ -37,7 +38,7 @@ def check(only: tuple[str, ...], shape: Shape, choice: Choice) -> int:
         too_old = choice.max_age_s is not None and any(
             snapshot.at - site.data_at > choice.max_age_s for site in snapshot.frame.sites
         )
-        write_checks(results, shape, at=snapshot.at, partial=is_partial(snapshot))
+        write_checks(results, shape, at=snapshot.at, partial=is_partial(snapshot), disagreements=snapshot.disagreements)
     return nagios_code(results, too_old=too_old)
 
 
