@@ -9,7 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ from console.model import errors
 from console.model.builtin_metrics import BUILTIN
 from console.model.reading import ColumnPart, NodeReportsPart
 from console.sources.registry import open_source
+from tests.servers import kube
 from tests.servers.emulator import emulator
 from tests.servers.logs import LogStore
 from tests.support.bad_http import answer, bad_server, endless, reset, silent, truncated
@@ -30,7 +31,7 @@ from tests.support.fake_slurm import FakeSlurm, job, node
 from tests.support.fake_store import POWER, TEMP, FakeStore, gpu_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from console.model.ports import Source
@@ -50,9 +51,11 @@ class Voice:
     good: Behaviour
     lines: bool = False
     cadence_s: float = 0.0
+    options: Mapping[str, object] = field(default_factory=dict)
 
     def open(self, server: BadServer, **more: object) -> Source:
         settings = {"timeouts": LIMITS, "max_body_bytes": 2_000_000, "cadence_s": self.cadence_s, **more}
+        settings["options"] = self.options
         config = SourceConfig(self.kind, "src", server.url, **settings)  # type: ignore[arg-type]
         return open_source(SiteConfig(SITE), config, BUILTIN)
 
@@ -86,6 +89,15 @@ def store(**more: object) -> FakeStore:
     return FakeStore(rows, time.time(), **more)  # type: ignore[arg-type]
 
 
+async def api_server(request: Request, writer: Writer) -> None:
+    things = {"/api/v1/nodes": [kube.node("n1"), kube.node("n2")], "/api/v1/pods": [kube.pod("w1", on="n1")]}
+    if request.path not in things:
+        await answer('{"kind": "Status", "message": "not found"}', 404)(request, writer)
+        return
+    listed = {"kind": "List", "metadata": {"resourceVersion": "7"}, "items": things[request.path]}
+    await answer(json.dumps(listed))(request, writer)
+
+
 async def pager(request: Request, writer: Writer) -> None:
     alerts = [{"fingerprint": f"{i}", "labels": {"alertname": "A", "instance": f"n{i}"}} for i in range(16)]
     await answer(json.dumps(alerts if request.path.endswith("alerts") else []))(request, writer)
@@ -100,7 +112,7 @@ def log_store(flavour: str) -> LogStore:
 
 VOICES = (
     "prometheus-query", "prometheus-federate", "prometheus-export", "site", "dcgm", "alertmanager", "slurm",
-    "logs-loki", "logs-victorialogs", "redfish",
+    "logs-loki", "logs-victorialogs", "redfish", "kubernetes",
 )  # fmt: skip
 
 
@@ -112,6 +124,8 @@ def voice(request: pytest.FixtureRequest) -> Voice:
     if request.param == "slurm":
         of = FakeSlurm([node("n1"), node("n2")], [job(1)])
         return Voice("slurm", of.behaviour, cadence_s=1e-6)
+    if request.param == "kubernetes":
+        return Voice("kubernetes", api_server, options={"watch": "off"})
     if request.param == "redfish":
         return Voice("redfish", FakeBmc(tray(gpus=16)).behaviour, cadence_s=1e-6)
     if request.param == "alertmanager":

@@ -127,6 +127,10 @@ class Book:
             self._jobs_at = at
             yield from self._jobs(at)
 
+    def confirmed(self) -> None:
+        """Say everything again: a fresh list has confirmed it."""
+        self._nodes_at = self._jobs_at = 0.0
+
     def gpus_of(self, node: str) -> int:
         """Return how many GPUs a node has, 0 where that is not known."""
         row = self.nodes.rows.get(("", node))

@@ -64,6 +64,7 @@ class Decoder:
                 keyed = ((_key(row), row) for row in item.rows)
                 for _ in shelf.replace(keyed, follower.kind.namespace):
                     yield BREATH
+                self._book.confirmed()
                 continue
             self._change(shelf, follower.kind, item)
             number += 1
