@@ -45,6 +45,7 @@ KINDS = (
     Kind("/api/v1", "nodes", "Node", namespaced=False, short=("no",)),
     Kind("/api/v1", "pods", "Pod", short=("po",)),
     Kind("/api/v1", "events", "Event", short=("ev",)),
+    Kind("/apis/policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", short=("pdb",)),
     Kind(f"/apis/{KUEUE}/v1beta1", "workloads", "Workload", short=("wl",)),
 )
 
