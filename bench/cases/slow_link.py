@@ -31,10 +31,18 @@ COLUMNS, LINES = 80, 24
 # Longer than a stall, so that one stall hits one key.
 GAP_S = (0.7, 1.3)
 SETTLE_S = 20.0
-LOST_S = 10.0
+LOST_S = 5.0
 CURSOR = "▸"
 LINK = Link()
-ECHO = "import os,sys,tty;tty.setraw(0);print('ready');[os.write(1,b'\\x1b[H%06d' % n) for n,_ in enumerate(iter(lambda:os.read(0,1),b''))]"
+ECHO = """
+import os, sys, tty
+tty.setraw(0)
+print("ready", flush=True)
+number = 0
+while os.read(0, 1):
+    number += 1
+    os.write(1, b"\\x1b[H%06d" % number)
+"""
 
 
 class Pressed(NamedTuple):
@@ -88,26 +96,29 @@ def _pressed(command: list[str], keys: int) -> Pressed:
         before, began = terminal.bytes, time.perf_counter()
         terminal.listen(SETTLE_S / 2)
         idle = (terminal.bytes - before) / (time.perf_counter() - began)
-        pressed = [
-            _press(terminal, screen, key, gap_s) for key, gap_s in zip(cycle((b"j", b"k")), _gaps(keys), strict=False)
-        ]
+        keys_in_turn = zip(cycle((b"j", b"k")), _gaps(keys), strict=False)
+        pressed = [_press(terminal, screen, key, gap_s) for key, gap_s in keys_in_turn]
         terminal.send(b"q")
         terminal.drain(LOST_S)
-    return Pressed([wait for wait, _ in pressed], [size for _, size in pressed], idle)
+    answered = [each for each in pressed if each is not None]
+    return Pressed([wait for wait, _ in answered], [size for _, size in answered], idle)
 
 
-def _press(terminal: Terminal, screen: Screen, key: bytes, gap_s: float) -> tuple[float, int]:
+def _press(terminal: Terminal, screen: Screen, key: bytes, gap_s: float) -> tuple[float, int] | None:
+    """Press a key; return the seconds and bytes to its paint, None where it moved nothing (the row was the last)."""
     terminal.listen(gap_s)
     before, bytes_before = _under_cursor(screen), terminal.bytes
     terminal.send(key)
-    wait_s = terminal.until(lambda _: _under_cursor(screen) not in (before, ""), LOST_S)
-    return wait_s, terminal.bytes - bytes_before
+    with contextlib.suppress(TimeoutError):
+        wait_s = terminal.until(lambda _: screen.line_of(CURSOR) >= 0 and _under_cursor(screen) != before, LOST_S)
+        return wait_s, terminal.bytes - bytes_before
+    return None
 
 
-def _under_cursor(screen: Screen) -> str:
-    """Return what the row under the cursor is about: its words and no numbers, which change by themselves."""
+def _under_cursor(screen: Screen) -> tuple[int, str]:
+    """Return where the cursor is and what its row is about: its words and no numbers, which change by themselves."""
     line = screen.line_of(CURSOR)
-    return "".join(re.findall("[a-z]+[0-9/]*", screen.lines[line])) if line >= 0 else ""
+    return line, "".join(re.findall("[a-z]+[0-9/]*", screen.lines[line])) if line >= 0 else ""
 
 
 def _echoed(connect: Callable[[str], list[str]], keys: int) -> list[float]:

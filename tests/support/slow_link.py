@@ -1,7 +1,7 @@
 """A slow link in user space: a TCP relay with a round trip, a byte rate and stalls, in a process of its own.
 
-`python -m tests.support.slow_link TARGET_PORT [...]` prints the port that it listens on. A stall delays a piece, and all
-behind it, as a lost packet and its retransmission would.
+`python -m tests.support.slow_link TARGET_PORT` prints the port that it listens on. A stall delays a piece and all
+that is behind it, as a lost packet and its retransmission would.
 """
 
 from __future__ import annotations

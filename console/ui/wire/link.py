@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # From this rate on a whole frame is gone within a few milliseconds.
 FAST_BYTES_PER_S = 64_000.0
-# What is taken for the rate of a link that cannot be measured: 64 kbit/s.
-UNSURE_BYTES_PER_S = 8_000.0
+# What is taken for the rate of a link that cannot be measured: 64 kbit/s, of which a multiplexer takes a third for itself.
+UNSURE_BYTES_PER_S = 5_300.0
 # A slice takes so much of the link's time, but has room for a line; the answer to a key may queue up for so long.
 SLICE_S, LEAST_SLICE_BYTES, HASTE_S = 0.075, 240, 0.25
 # Of a slow link that nobody limited half is left free. While somebody types, no more than a slice in so many seconds
