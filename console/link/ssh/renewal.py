@@ -23,6 +23,7 @@ RENEW_AT = 0.8
 LIMIT_S = 60.0
 REST_S = 60.0
 LOOK_EVERY_S = 5.0
+DRAIN_S = 2.0
 MOST_OUTPUT_BYTES = 64 * 1024
 FOR_EVER_AT = 2.0**40
 
@@ -142,6 +143,9 @@ class Renewal:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own, with all that it started
+                with suppress(TimeoutError):  # its pipe is emptied, or it would stay open
+                    async with asyncio.timeout(DRAIN_S):
+                        await _bounded(process.stdout)
                 await process.wait()
         words = clean(" ".join(said.decode("utf-8", "replace").split()), 200)
         return f"ended with {code}" + (f": {words}" if words else "") if code else ""

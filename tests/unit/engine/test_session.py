@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from console.model.errors import NoDataError, PluginError, ServerFailed, TargetE
 from console.model.events import CheckSpec, Finding
 from console.model.levels import Level, Severity
 from console.model.place import Place, Size
-from console.model.ports import StateColumn
+from console.model.ports import Question, StateColumn
 from console.model.snapshot import SourceState
 from console.model.views import HistoryRef, Plot, Series, Text
 from tests.support import panels
@@ -102,6 +103,39 @@ def test_one_source_that_fails_leaves_the_others_alone():
         )
         assert snapshot.sources[0].state is SourceState.OK
         assert "site1/main: 500" in snapshot.sources[1].last_error
+
+
+class Waiting(SteadySource):
+    """A source that a person has to log in for."""
+
+    async def sign_in(self, ask):
+        answer = await ask(Question("bastion", "Code:"))
+        if answer != "739":
+            raise ServerFailed("site0", "main", "refused")
+        return "logged in on bastion"
+
+
+def answered(text):
+    def ask(question):
+        answer = Future()
+        answer.set_result(text)
+        return answer
+
+    return ask
+
+
+def test_a_login_asks_where_somebody_can_answer_and_says_what_came_of_it():
+    with running(Waiting(panels.topology("site0"), time.time), steady("site1")) as session:
+        assert session.sign_in("site0", answered("739")).result(10) == "logged in on bastion"
+        assert session.sign_in("site1", answered("739")).result(10) == ""
+        with pytest.raises(ServerFailed, match="refused"):
+            session.sign_in("site0", answered("1")).result(10)
+
+
+def test_what_the_user_does_is_journaled(tmp_path):
+    with running(steady(), journal_path=tmp_path / "journal.jsonl") as session:
+        session.note({"event": "shell_started", "node": "n1"})
+    assert '"event": "shell_started", "node": "n1"' in (tmp_path / "journal.jsonl").read_text()
 
 
 def test_closing_ends_in_time_whatever_hangs():
