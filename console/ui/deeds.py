@@ -20,6 +20,8 @@ SIDEWAYS_CELLS = 1
 MARKS_LIMIT = 10_000
 TREE = "tree"
 WORST = "worst first"
+# What is done to the row under the cursor.
+ON_ROW = frozenset({"enter", "mark", "raw", "why", "logs", "shell", "copy"})
 
 
 class Deeds:
@@ -68,6 +70,8 @@ class Deeds:
         """Do an action; one that this version or this place does not have is said in one line."""
         if action.later:
             self._stage.tell(f"{action.label}: this version does not have it yet")
+        elif action.id in ON_ROW and (gone := self._stage.body.slipped_from()):
+            self._stage.tell(f"{gone} just went away from under the cursor; press again for what is there now")
         elif action.id.startswith("panel."):
             self._panel(action.id.removeprefix("panel."))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.geometry import Region
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from console.ui.palette import Palette
 
 WHEEL_LINES = 3
+# For so long after a row went away under the cursor, who looks at the screen may not have seen it.
+SLIP_S = 1.5
 EMPTY = Text(())
 
 
@@ -61,6 +64,7 @@ class ViewArea(Widget, can_focus=True):
         self._canvas = Canvas(EMPTY, 0, 0)
         self._focus = -1
         self._told = ""
+        self._slipped: tuple[str, float] = ("", 0.0)
         self._strips: list[Strip] = []
 
     @property
@@ -124,6 +128,7 @@ class ViewArea(Widget, can_focus=True):
         self, view: View, before: Canvas, *, hold: bool = False, afresh: bool = False, patient: bool = False
     ) -> None:
         shown = before.shape[self._focus] if 0 <= self._focus < len(before.shape) else None
+        stood_on = self.selected
         canvas = Canvas(view, self.size.width, self.size.height, before, hold=self._focus if hold else -1)
         self._canvas = canvas
         self._focus = canvas.shape.index(shown) if shown in canvas.shape else -1
@@ -132,8 +137,15 @@ class ViewArea(Widget, can_focus=True):
             self._focus = canvas.usual_focus()
         if afresh and self._pane is not None:
             self._pane.put(0)
+        elif patient and stood_on and self.selected != stood_on:
+            self._slipped = (stood_on, time.monotonic())
         self._repaint(patient=patient)
         self._tell()
+
+    def slipped_from(self) -> str:
+        """Return the id that went away under the cursor a moment ago, empty if none did; the next time it is empty."""
+        (id, at), self._slipped = self._slipped, ("", 0.0)
+        return id if time.monotonic() - at < SLIP_S else ""
 
     def _tell(self) -> None:
         if self.selected != self._told:
@@ -207,6 +219,7 @@ class ViewArea(Widget, can_focus=True):
         moved = number is not None and number != self._focus
         self._focus = self._focus if number is None else number
         pane.put(cursor)
+        self._slipped = ("", 0.0)
         box = pane.leaf.box
         if moved:
             self._repaint()
