@@ -129,7 +129,7 @@ def _ill(frame: SiteFrame, now: float) -> tuple[Truths, bool]:
     topology = frame.topology
     measured = any(len(column.values) == topology.gpus for column in frame.columns.values())
     if not measured:
-        return np.full(len(topology.nodes), frame.stale), False
+        return np.zeros(len(topology.nodes), dtype=bool), False
     bad = ~frame.reporting
     for name in REPAIRS:
         values = frame.values(name, now)

@@ -10,7 +10,8 @@ from tests.support.cli import FLEET, gigadeck
 
 CONTRACT = {
     "id", "name", "user", "state", "gpus", "nodes", "time_s", "limit_s", "wait_s", "gpu_hours", "reason", "site",
-    "cluster", "tasks",
+    "cluster", "tasks", "slowest_node", "slowest_by", "slowdown_pct", "straggler", "lost_gpu_hours", "ettr_ratio",
+    "restarts", "exit_code", "exit_signal", "output", "comment", "features", "reservation",
 }  # fmt: skip
 
 
@@ -93,3 +94,29 @@ def test_a_fleet_whose_sources_know_no_jobs_says_so(tmp_path):
     said = jobs("--timeout", "5s", fleet=str(fleet))
     assert said.code == 3
     assert "muc1/slurm: cannot connect" in said.err
+
+
+def test_free_capacity_has_an_envelope_and_rows_of_its_own():
+    document = jobs("--free", "--json").json
+    assert document["schema"] == "gigadeck/free/v1"
+    assert document["rows"]
+    for row in document["rows"]:
+        assert 0 <= row["free_nodes"] <= row["nodes"]
+        assert row["whole"] == (row["free_nodes"] == row["nodes"])
+    most = [row["free_gpus"] for row in document["rows"]]
+    assert most == sorted(most, reverse=True)
+    site = gigadeck("status", "--fleet", FLEET, "--fields", "free_gpus", "--json").json["rows"]
+    assert all(row["free_gpus"] is not None for row in site)
+
+
+def test_free_capacity_takes_no_filter_over_jobs():
+    said = jobs("--free", "--where", "gpus > 1")
+    assert said.code == 2
+    assert "gigadeck status --by nvlink" in said.err
+    assert jobs("--free", "--fields", "nonsense").code == 2
+
+
+def test_free_capacity_as_a_table_and_by_another_domain():
+    lines = jobs("--free", "--by", "cdu", "--limit", "2").lines
+    assert lines[0].split()[:4] == ["id", "nodes", "gpus", "free_nodes"]
+    assert len(lines) == 3

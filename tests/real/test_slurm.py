@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from console.config.values import Auth, Secret, SiteConfig, SourceConfig
+from console.core.capacity import capacity
 from console.core.inventory import build_topology
 from console.core.merge import SiteMerger
 from console.model import errors
@@ -239,3 +240,83 @@ def test_the_command_line_lists_the_queue(cluster: Slurm, token: Path, tmp_path:
     assert said.code == 0, said.err
     (row,) = said.json["rows"]
     assert (row["id"], row["state"], row["gpus"], row["nodes"]) == (f"job:{SITE}/{job}", "RUNNING", 8, 2)
+
+
+def fleet_file(cluster: Slurm, token: Path, folder: Path) -> str:
+    """Write a fleet of this cluster alone, its nodes in an inventory."""
+    (folder / "nodes.csv").write_text("node,gpus\n" + "".join(f"{node},4\n" for node in cluster.nodes))
+    fleet = folder / "fleet.yaml"
+    fleet.write_text(
+        f"fleet: lab\nsites:\n  - name: {SITE}\n    inventory: {{file: nodes.csv}}\n    sources:\n"
+        f"      - {{kind: slurm, url: '{cluster.url}', auth: {{jwt: {{file: '{token}'}}}}}}\n"
+    )
+    return str(fleet)
+
+
+def test_why_a_job_failed_is_told_from_the_scheduler_alone(cluster: Slurm, token: Path, tmp_path: Path) -> None:
+    first = cluster.nodes[0]
+    job = cluster.submit("-J", "bad", "-w", first, "--gres=gpu:4", "--comment=nightly", script="exit 3")
+    cluster.wait("a failed job", lambda: cluster.state(job) == "FAILED")
+    cluster.run("scontrol", "update", f"NodeName={first}", "State=DRAIN", "Reason=ibstat: port 1 down")
+    said = gigadeck("why", "--fleet", fleet_file(cluster, token, tmp_path), f"job:{job}", "--json")
+    assert said.code == 0, said.err
+    (row,) = said.json["rows"]
+    assert (row["id"], row["state"], row["at_is"]) == (f"job:{SITE}/{job}", "FAILED", "the job's end")
+    assert row["nodes"] == [node_path(cluster, first)]
+    kinds = [moment["kind"] for moment in row["moments"]]
+    assert kinds[-1] == "drain"
+    assert "job-end" in kinds
+    assert any("port 1 down" in moment["text"] for moment in row["moments"])
+    ended = next(moment["text"] for moment in row["moments"] if moment["kind"] == "job-end")
+    assert "NonZeroExitCode, exit code 3" in ended
+    # The drain came within the slack after the end: it is possible, and the only suspect.
+    assert row["suspect"] is None or (row["suspect"]["kind"], row["suspect"]["likely"]) == ("drain", False)
+    hearing = {voice["name"]: voice["hearing"] for voice in row["voices"]}
+    assert (hearing["scheduler"], hearing["kernel log"]) == ("heard", "missing")
+
+
+def node_path(cluster: Slurm, node: str) -> str:
+    topology = build_topology(SITE, [NodeSpec(name, gpus=cluster.gpus) for name in cluster.nodes], declared=True)
+    return topology.path(Level.NODE, cluster.nodes.index(node))
+
+
+async def test_a_reservation_is_seen_and_its_node_is_not_free(cluster: Slurm, token: Path) -> None:
+    _, second, third = cluster.nodes
+    # A node that was resumed just now does not respond for a moment.
+    cluster.wait("nodes that respond", lambda: "*" not in cluster.run("sinfo", "-h", "-N", "-o", "%T"))
+    site = Site(cluster, token)
+    assert (await site.frame()).reservations == {"slurm": ()}
+    assert "reservations" not in site.notes
+    await site.source.aclose()
+    cluster.run("scontrol", "create", "reservation", "ReservationName=maint", "StartTime=now", "Duration=60",
+                f"Nodes={second}", "Users=root", "Flags=MAINT,IGNORE_JOBS")  # fmt: skip
+    cluster.run("scontrol", "update", f"NodeName={third}", "State=DRAIN", "Reason=fan")
+    try:
+        site = Site(cluster, token)
+        frame = await site.frame()
+        (kept,) = frame.reservations["slurm"]
+        assert (kept.name, kept.nodes, kept.users) == ("maint", (second,), ("root",))
+        assert kept.end_at - kept.start_at == 3600
+        assert "MAINT" in kept.flags
+        assert capacity(frame, time.time() + 1).free.tolist() == [True, False, False]
+        await site.source.aclose()
+    finally:
+        cluster.run("scontrol", "delete", "ReservationName=maint")
+
+
+async def test_a_job_that_is_started_anew_tells_its_restarts(cluster: Slurm, token: Path) -> None:
+    job = cluster.submit("-J", "again", "--requeue", "--gres=gpu:1")
+    cluster.wait("a running job", lambda: cluster.state(job) == "RUNNING")
+    site = Site(cluster, token)
+    first = jobs_of(await site.frame())[job]
+    assert (first.restarts, first.requeue, first.output) == (0, True, "/dev/null")
+    cluster.run("scontrol", "requeue", job)
+    # It is to wait two minutes for the second run; only a job that waits can be told otherwise.
+    cluster.wait("a requeued job", lambda: cluster.state(job) == "PENDING")
+    cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+    cluster.wait("a second run", lambda: cluster.state(job) == "RUNNING")
+    frame = await site.frame()
+    assert jobs_of(frame)[job].restarts == 1
+    (run,) = [each for each in frame.ended if each.job.id == job]
+    assert (run.again, run.job.start_at, len(run.nodes)) == (True, first.start_at, 1)
+    await site.source.aclose()

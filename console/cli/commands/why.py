@@ -13,6 +13,7 @@ from console.cli.options import Choice, Duration, Shape, fleet_options, shape_op
 if TYPE_CHECKING:
     from console.model.snapshot import Snapshot
     from console.model.why import WhyReport
+    from console.wiring import Fleet
 
 WINDOW_S = 600.0
 
@@ -55,13 +56,34 @@ def why(target: str, at: float | None, window: float, shape: Shape, choice: Choi
       gigadeck why muc1/h2/r017/n0653/g3 --window 1h
       gigadeck why n0653 --at 2026-11-25T02:14:07Z --json
     """
-    from console.cli.opening import is_partial, opened, settled
+    from console.cli.opening import is_partial, opened
     from console.core.why import explain
 
     with opened(choice, plugins=False) as fleet:
-        snapshot = settled(fleet, choice)
+        snapshot = _heard(fleet, choice)
         report = explain(snapshot, target, at=at or 0.0, window_s=max(window, 1.0))
     return write_why(report, snapshot, shape, partial=is_partial(snapshot))
+
+
+def _heard(fleet: Fleet, choice: Choice) -> Snapshot:
+    """Return the first snapshot in which every source has spoken; raises NoDataError where none tells of anything.
+
+    A site whose scheduler alone is read has no telemetry, and has an answer all the same.
+    """
+    import contextlib
+
+    from console.cli.opening import every_source_spoke, require_data
+    from console.model.errors import NoDataError
+
+    with contextlib.suppress(NoDataError):
+        fleet.session.wait(every_source_spoke, choice.timeout_s)
+    latest = fleet.session.latest()
+    if latest is None:
+        raise NoDataError(f"no source answered within {choice.timeout_s:g} s; gigadeck doctor tells why")
+    oldest = 0.0 if choice.max_age_s is None else latest.at - choice.max_age_s
+    sites = latest.frame.sites
+    words = [*(site.jobs.at for site in sites), *(told.at for site in sites for told in site.reports.values())]
+    return latest if any(at and at >= oldest for at in words) else require_data(latest, choice)
 
 
 def write_why(report: WhyReport, snapshot: Snapshot, shape: Shape, *, partial: bool) -> int:

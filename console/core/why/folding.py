@@ -26,7 +26,7 @@ DETAILS = {
     95: frozenset({63, 64}),
     62: frozenset({119, 120}),
 }
-ECHOES = frozenset({13, 31, 43, 45, 74, 94, 95, 119, 137, 154})
+ECHOES = frozenset({13, 31, 43, 74, 137})
 XIDS = ("xid", "sxid")
 
 

@@ -171,3 +171,13 @@ def test_no_drained_ill_or_busy_node_is_ever_counted():
         assert free(frame) == np.flatnonzero(picks == 0).tolist()
         rows = list(select_free(snapshot((frame,)), everything=True).to_dicts())
         assert sum(row["free_nodes"] for row in rows) == int((picks == 0).sum())
+
+
+def test_without_telemetry_the_schedulers_word_alone_counts_and_that_is_told():
+    frame = replace(
+        site(states=[(5, "IDLE+DRAIN")]), columns={}, reporting=np.zeros(NODES * GPUS, dtype=bool), stale=True
+    )
+    assert free(frame) == [row for row in range(NODES) if row != 5]
+    assert {row["health_told"] for row in select_free(snapshot((frame,))).to_dicts()} == {0}
+    silent = replace(site(), reporting=np.zeros(NODES * GPUS, dtype=bool), stale=True)
+    assert free(silent) == []
