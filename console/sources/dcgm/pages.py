@@ -10,8 +10,9 @@ import numpy as np
 
 from console.core import spellings as spelled
 from console.model.errors import BadPayload
-from console.model.reading import ColumnPart, EventsPart, GpuKeys, Part
+from console.model.reading import ColumnPart, EventsPart, FactsPart, GpuKeys, NamedKeys, Part
 from console.sources.dcgm.names import WHO_IS_WHO, known_names
+from console.sources.exposition.facts import page_facts
 from console.sources.exposition.labels import Spelling
 from console.sources.exposition.series import Rows, SeriesBook, reduce
 from console.sources.exposition.text import TextDecoder
@@ -80,6 +81,7 @@ class Pages:
         self._owner = np.zeros(0, dtype=np.int64)
         self._alive = np.zeros(0, dtype=bool)
         self._held: dict[str, tuple[Values, Times]] = {}
+        self._facts: dict[str, dict[str, str]] = {}
         self.findings = Findings()
 
     @property
@@ -102,6 +104,13 @@ class Pages:
             raise self._who.bad(f"{self._targets[first].name}: {self.findings.bad[first]}")
         yield from self._merge(gathered, answered, max(page.body.received_at for page in pages))
         yield from self._columns()
+        yield from self._told(max((page.body.received_at for page in pages), default=0.0))
+
+    def _told(self, at: float) -> Iterator[Part]:
+        """Yield what the labels of all exporters say that their nodes have."""
+        for fact in dict.fromkeys(fact for each in self._facts.values() for fact in each):
+            told = {node: each[fact] for node, each in self._facts.items() if fact in each}
+            yield FactsPart(fact, NamedKeys("node", tuple(told)), tuple(told.values()), at)
 
     def _take(self, page: Page, gathered: dict[str, _Gathered]) -> bool:
         """Add the rows of a page; one that cannot be read is noted, and counts as silence."""
@@ -124,6 +133,8 @@ class Pages:
             return False
         for name, rows in found.items():
             gathered.setdefault(name, _Gathered()).add(page.target, rows)
+        # An exporter speaks for one node.
+        self._facts[next(iter(found.values())).nodes[0]] = page_facts(content)
         return True
 
     def _named(self, rows: Rows, target: int, names: Mapping[str, tuple[str, str]]) -> Rows:

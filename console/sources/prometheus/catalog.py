@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from console.model.errors import SourceError
 from console.sources.exposition.labels import Spelling, choose_spelling
 from console.sources.exposition.values import MIG_ACTIVE
+from console.sources.prometheus.facts import fact_labels
 from console.sources.prometheus.promql import quote, selector
 from console.sources.prometheus.rules import PREFIX
 from console.sources.prometheus.small import LabelledRow, labelled_rows
@@ -33,6 +34,7 @@ class Catalog:
     """What is there to read. `series` maps a metric's name to its series' names, the preferred one first.
 
     `one` selects one series of the anchor, `gpus` is how many it has, `interval_s` the scrape interval (0: not known).
+    `facts` are the labels that say what a node has, by fact.
     """
 
     series: Mapping[str, tuple[str, ...]]
@@ -44,6 +46,7 @@ class Catalog:
     interval_s: float
     rules: bool
     mig_active: bool
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -68,7 +71,8 @@ async def discover(api: Api, metrics: MetricTable, labels: LabelNames, match: st
     named = selector(f"__name__={quote(anchor)}", match)
     samples = await _rows(api, f"topk(5, {named})", who)
     counted = await _rows(api, f"count({named})", who)
-    spelling = choose_spelling([row.metric for row in samples], labels, await _label_names(api, anchor, samples))
+    present = await _label_names(api, anchor, samples)
+    spelling = choose_spelling([row.metric for row in samples], labels, present)
     if not samples:  # a spelling chosen from nothing would join nothing until the next look
         raise who.bad(f"no series of {anchor} has a sample now", "do the scrapes of dcgm-exporter fail there?")
     if not spelling.joins:
@@ -84,6 +88,7 @@ async def discover(api: Api, metrics: MetricTable, labels: LabelNames, match: st
         interval_s=await ask_interval_s(api, one, who),
         rules=any(name.startswith(f"{PREFIX}:") for name in names),
         mig_active=MIG_ACTIVE in names,
+        facts=fact_labels(present),
     )
 
 

@@ -16,6 +16,7 @@ from console.sources.prometheus.api import Api
 from console.sources.prometheus.catalog import Catalog, ask_interval_s, discover, interval_of
 from console.sources.prometheus.columns import Answer, Columns, Findings
 from console.sources.prometheus.cost import Measuring
+from console.sources.prometheus.facts import Facts
 from console.sources.prometheus.own import OwnDecoder, OwnQuery, own_queries
 from console.sources.prometheus.plan import settings_of, window_s
 from console.sources.prometheus.promql import literal, quote, selector
@@ -50,6 +51,7 @@ class _Haul:
     wide: bytes | None = None
     answers: list[Answer] = field(default_factory=list)
     own: list[tuple[OwnQuery, bytes]] = field(default_factory=list)
+    facts: bytes | None = None
     faults: list[SourceError] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
 
@@ -86,6 +88,7 @@ class PrometheusSource:
         self._sweep = Sweep(self._api, self._settings, metrics, config.max_body_bytes)
         self._own = own_queries(metrics, self._settings.queries)
         self._own_decoder = OwnDecoder(site, config.labels, self._who)
+        self._facts = Facts(self._who)
         self._catalog: Catalog | None = None
         self._found_at = -math.inf
         self._columns: Columns | None = None
@@ -167,6 +170,7 @@ class PrometheusSource:
                 haul.own.append((query, body.content))
         if haul.empty and haul.faults:
             raise haul.faults[0]
+        haul.facts = await _attempt(self._facts.ask(self._api, catalog, self._settings.match, now), haul)
         for content in (haul.wide, *(content for _, content in haul.own)):
             haul.warnings += peek_warnings(content) if content is not None else ()
         return haul
@@ -251,6 +255,8 @@ class PrometheusSource:
         while haul.answers:  # a body is let go of as soon as it is decoded
             answer = haul.answers.pop(0)
             yield from columns.decode(replace(answer, skew_s=skew_s))
+        if haul.facts is not None and self._catalog is not None:
+            yield from self._facts.decode(haul.facts, self._catalog, self._wall())
         for query, content in haul.own:
             if query.metric.level == "gpu":
                 own = Answer(Shape.VECTOR, {query.metric.name: [content]}, self._wall(), query.metric.name)

@@ -83,10 +83,10 @@ class Rig:
     async def read(self, after_s: float = 5.0) -> tuple[Reading, dict[str, ColumnPart]]:
         self.now += after_s
         reading = await self.source.read()
-        parts = [part for part in reading.decode() if isinstance(part, ColumnPart)]
+        parts = list(reading.decode())
         for part in parts:
             self.merger.apply(part, source="exporters", stale_after_s=30.0, received_at=reading.received_at)
-        return reading, {part.metric: part for part in parts}
+        return reading, {part.metric: part for part in parts if isinstance(part, ColumnPart)}
 
     async def frame(self, after_s: float = 5.0) -> SiteFrame:
         await self.read(after_s)
@@ -469,3 +469,18 @@ async def test_closing_gives_up_what_hangs() -> None:
     await rig.read()
     await rig.source.aclose()
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_label_of_the_exporters_tells_their_nodes_drivers() -> None:
+    pages = {
+        f"e{node}": page(node) + line(UTIL, node, 0, 1, DCGM_FI_DRIVER_VERSION=driver)
+        for node, driver in enumerate(["580.65.06", "580.65.06", "570.86.15"])
+    }
+    rig = Rig(dict(pages))
+    site = await rig.frame()
+    (facts,) = site.facts.values()
+    told = {node: facts.texts[code] for node, code in zip(site.topology.nodes, facts.codes.tolist(), strict=True)}
+    assert told == {"n0": "580.65.06", "n1": "580.65.06", "n2": "570.86.15"}
+    # A silent exporter's node keeps what was said of it.
+    rig.pages["e2"] = httpx.ConnectError("gone")
+    assert (await rig.frame()).facts["exporters", "driver"].codes.tolist() == facts.codes.tolist()

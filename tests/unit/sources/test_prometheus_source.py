@@ -9,7 +9,7 @@ from console.config.values import SourceConfig
 from console.model.builtin_metrics import BUILTIN
 from console.model.errors import BadPayload, SourceError
 from console.model.metrics import Metric, RollUp
-from console.model.reading import AggregatePart, ColumnPart, NamedKeys
+from console.model.reading import AggregatePart, ColumnPart, FactsPart, NamedKeys
 from console.sources.prometheus.plan import slices_needed, uuid_cuts
 from console.sources.prometheus.source import PrometheusSource
 from tests.support.fake_store import POWER, TEMP, FakeStore, Row, gpu_row
@@ -219,3 +219,27 @@ def test_answers_stay_under_their_limits() -> None:
     assert slices_needed(100_000, "query", 1 << 28) == 5
     assert slices_needed(100_000, "export", 1 << 28) == 1
     assert slices_needed(100_000, "export", 10_000_000) > 4
+
+
+async def test_labels_of_the_series_tell_what_nodes_have_every_ten_minutes() -> None:
+    rows = [gpu_row(POWER, f"n{i // 8:02d}", i % 8, "60", DCGM_FI_DRIVER_VERSION=f"580.{i // 8}") for i in range(16)]
+    of = FakeStore(rows, NOW)
+    ticking = Ticking(of)
+    facts = [part for part in await ticking.parts() if isinstance(part, FactsPart)]
+    assert [(part.fact, dict(zip(part.keys.names, part.values, strict=True))) for part in facts] == [
+        ("driver", {"n00": "580.0", "n01": "580.1"})
+    ]
+    asked = [promql for promql in of.asked if promql.startswith("group by")]
+    assert asked == [f'group by (Hostname, DCGM_FI_DRIVER_VERSION) ({{__name__="{POWER}"}})']
+    ticking.now = 60.0
+    await ticking.parts()
+    assert [promql for promql in of.asked if promql.startswith("group by")] == asked
+    await ticking.source.aclose()
+
+
+async def test_a_store_that_refuses_to_tell_facts_costs_nothing_else() -> None:
+    rows = [gpu_row(POWER, "n00", i, "60", DCGM_FI_DRIVER_VERSION="580") for i in range(8)]
+    ticking = Ticking(FakeStore(rows, NOW, refuse="group by"))
+    assert set(columns(await ticking.parts())) == {"power_w"}
+    assert any("too many samples" in warning for warning in ticking.reading.warnings)
+    await ticking.source.aclose()
