@@ -115,7 +115,12 @@ def _expanded(text: str, tokens: Mapping[str, str]) -> str:
             raise ValueError(f"the token {found[0]} in {text[:80]!r} cannot be used here")
         return tokens[found[1]]
 
-    return _TOKEN.sub(token, _VARIABLE.sub(lambda found: os.environ.get(found[1], ""), text))
+    def variable(found: re.Match[str]) -> str:
+        if found[1] not in os.environ:
+            raise ValueError(f"the variable {found[0]} in {text[:80]!r} is not set")
+        return os.environ[found[1]]
+
+    return _TOKEN.sub(token, _VARIABLE.sub(variable, text))
 
 
 def _from_home(path: str) -> str:
