@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from console.model.topology import SiteTopology
 
 MOST_ALIASES = 32
+MOST_NODES = 64
 
 
 def subject_of(frame: Frame, row_id: str) -> Subject | None:
@@ -50,9 +51,19 @@ def names_of(topology: SiteTopology, node: int) -> tuple[str, ...]:
 
 def _job(frame: Frame, row_id: str, name: str) -> Subject | None:
     """Return a job by `SITE/ID`, or by its id alone where one site has it."""
-    site, slash, id = name.partition("/")
+    site, slash, told = name.partition("/")
     if not slash:
         sites = [each.site for each in frame.sites if any(job.id == name for job in each.jobs.rows)]
-        site, id = (sites[0], name) if len(sites) == 1 else ("", "")
-    id = id.partition("@")[0]
-    return Subject(site, row_id, job=id) if id and frame.site(site) is not None else None
+        site, told = (sites[0], name) if len(sites) == 1 else ("", "")
+    id, _, cluster = told.partition("@")
+    found = frame.site(site)
+    if not id or found is None:
+        return None
+    rows = found.jobs.rows
+    row = next((i for i, job in enumerate(rows) if job.id == id and cluster in ("", job.cluster)), -1)
+    if row < 0:
+        return Subject(site, row_id, job=id)
+    nodes = found.jobs.nodes_of(row, found.topology)[:MOST_NODES].tolist()
+    return Subject(
+        site, row_id, job=id, nodes=tuple(found.topology.nodes[each] for each in nodes), output=rows[row].output
+    )

@@ -47,6 +47,7 @@ class Subject:
 
     `node` is the inventory's name and `aliases` every other name that is known of it (a BMC's address, a short name);
     `gpu` is the index in the node (-1: the node itself), `uuid` that GPU's; `job` is a job's id, empty for hardware.
+    `nodes` are the nodes of a job by the inventory's names, its first one first, and `output` is the file it writes to.
     """
 
     site: str
@@ -56,6 +57,8 @@ class Subject:
     gpu: int = -1
     uuid: str = ""
     job: str = ""
+    nodes: tuple[str, ...] = ()
+    output: str = ""
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from console.core.spellings import GPU, NODE
 from console.link.http import HttpLink
 from console.model.errors import BadPayload, SourceError
 from console.model.events import Alert, AlertState
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from console.config.values import SiteConfig, SourceConfig
     from console.link.http import Body
     from console.model.metrics import MetricTable
+    from console.model.ports import Subject
 
 ALERTS, SILENCES = "/api/v2/alerts", "/api/v2/silences"
 CADENCE_S = 15.0
@@ -32,6 +34,8 @@ MOST_ALERTS = 2000
 MOST_LABELS = 40
 LONGEST_TEXT = 300
 STEP = 500
+MOST_TOLD = 50
+JOBS = ("job_id", "jobid", "slurm_job_id", "slurmjobid", "hpc_job")
 TEXTS = ("summary", "message", "description", "title")
 # Words that sites use for how bad an alert is; what is not among them, and what says nothing, is a warning.
 CRITICAL = frozenset(
@@ -97,6 +101,7 @@ class AlertmanagerSource:
         self._silences_due = 0.0
         self._missed: set[str] = set()
         self._unknown = False
+        self._pieces: list[msgspec.Raw] = []
 
     async def read(self) -> Reading:
         """Return the alerts that there are now; raises SourceError."""
@@ -118,6 +123,10 @@ class AlertmanagerSource:
             notes=notes,
         )
 
+    async def record(self, subject: Subject) -> str:
+        """Return the alerts of a node, a GPU or a job as they were last received, in JSON."""
+        return alerts_of(self._pieces, subject)
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._link.aclose()
@@ -138,7 +147,7 @@ class AlertmanagerSource:
             self._silences = self._words(silences.content)
             yield EventsPart(())
         found: dict[str, Alert] = {}
-        pieces = self._split(body.content)
+        pieces = self._pieces = self._split(body.content)
         for start in range(0, len(pieces), STEP):
             for alert in self._read(pieces[start : start + STEP]):
                 found.setdefault(alert.id, alert)
@@ -199,6 +208,42 @@ class AlertmanagerSource:
         return BadPayload(
             self._site, self._name, text, "is `url` an Alertmanager (0.16 or newer), with its path prefix?"
         )
+
+
+def alerts_of(pieces: Sequence[msgspec.Raw], subject: Subject) -> str:
+    """Return the alerts among `pieces` whose labels name a subject, indented as JSON; 50 of them at most."""
+    found: list[bytes] = []
+    for piece in pieces:
+        try:
+            told = _alerts.decode(piece)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue  # reading them said so already
+        if any(_names(each.labels, subject) for each in told.alerts or [told]):
+            found.append(msgspec.json.format(bytes(piece), indent=2))
+    more = f"\n... and {len(found) - MOST_TOLD:,} more" if len(found) > MOST_TOLD else ""
+    return b"\n".join(found[:MOST_TOLD]).decode("utf-8", "replace") + more
+
+
+def _names(labels: Mapping[str, str], subject: Subject) -> bool:
+    """Whether labels lead to a subject: its UUID, or its node by any name and (of a GPU) no other GPU."""
+    if subject.job:
+        return any(labels.get(name) == subject.job for name in JOBS)
+    if subject.uuid and subject.uuid in labels.values():
+        return True
+    names = {subject.node, *subject.aliases}
+    values = (labels[name] for name in NODE if name in labels)
+    if not any(
+        value in names or value.partition(":")[0] in names or value.partition(".")[0] in names for value in values
+    ):
+        return False
+    gpu = next((labels[name] for name in GPU if name in labels), "")
+    return subject.gpu < 0 or not gpu or gpu == str(subject.gpu)
+
+
+def _spellings(name: str) -> tuple[str, str, str]:
+    """Return a name as it is, without its port, and without its domain."""
+    host = name.partition(":")[0]
+    return name, host, host.partition(".")[0]
 
 
 def severity_of(word: str) -> Severity:

@@ -19,6 +19,7 @@ from console.model.reading import (
     Reading,
     TopologyPart,
 )
+from console.sources.known_text import known_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from console.emulator.world import World
     from console.model.events import Event
     from console.model.metrics import MetricTable
+    from console.model.ports import Subject
     from console.model.topology import SiteTopology
 
 CADENCE_S = 1.0
@@ -46,12 +48,20 @@ class EmulatorSource:
         self._version = 0
         self._jobs: object = None
         self._event_count = 0
+        self._state: SiteState | None = None
         self._keys: dict[str, InOrder] = {}
 
     async def read(self) -> Reading:
         """Return a reading of the site as it will be when decoded."""
         now = self._clock()
         return Reading(now, lambda: self._parts(now), requests=0, cadence_s=CADENCE_S)
+
+    async def record(self, subject: Subject) -> str:
+        """Return the emulated values of a node or GPU, or the fields of a job, as they were last told."""
+        if self._state is None:
+            return ""
+        columns = {name: (BUILTIN[name].level, values) for name, values in self._state.columns.items()}
+        return known_text(subject, self._world.topology(self._site), columns, self._state.jobs, self._state.events)
 
     async def aclose(self) -> None:
         """Let go of nothing: there is no connection."""
@@ -75,7 +85,7 @@ class EmulatorSource:
             yield TopologyPart(topology)
             self._version, self._keys, self._jobs = topology.version, {}, None
             yield from self._facts(topology, now)
-        state = self._world.state(self._site, now)
+        state = self._state = self._world.state(self._site, now)
         yield from self._columns(state)
         if state.gpu_job is not self._jobs:
             self._jobs = state.gpu_job

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from console.config.values import SiteConfig, SourceConfig
     from console.model.metrics import MetricTable
+    from console.model.ports import Subject
     from console.model.reading import Part
     from console.sources.smi.values import SmiGpu
 
@@ -52,11 +53,12 @@ class NvmlSource:
         self._reader = NvmlReader(self._who)
         self._table = GpuTable()
         self._told: set[str] = set()
+        self._last: tuple[SmiGpu, ...] = ()
         self._asking = threading.Lock()
 
     async def read(self) -> Reading:
         """Return what every GPU says now; raises SourceError."""
-        gpus = await self._ask()
+        gpus = self._last = await self._ask()
         now = self._clock()
         return Reading(
             received_at=now,
@@ -65,6 +67,13 @@ class NvmlSource:
             warnings=self._warnings(gpus),
             notes=self._notes(gpus),
         )
+
+    async def record(self, subject: Subject) -> str:
+        """Return what NVML said last of this machine's GPUs, or of one of them; empty for other machines."""
+        if subject.job or self._node not in (subject.node, *subject.aliases):
+            return ""
+        wanted = [gpu for gpu in self._last if subject.gpu in (-1, gpu.index)]
+        return "\n\n".join(_written(gpu) for gpu in wanted)
 
     async def aclose(self) -> None:
         """Let go of the driver, unless it hangs."""
@@ -144,6 +153,12 @@ class NvmlSource:
         if mig:
             notes["MIG"] = f"on {mig} of {len(gpus)} GPUs: they have no utilisation of the whole"
         return notes
+
+
+def _written(gpu: SmiGpu) -> str:
+    head = [f"index={gpu.index}", f"uuid={gpu.uuid}", f"pci={gpu.pci}", f"model={gpu.model}", f"mig={gpu.mig}"]
+    values = [f"{name}={value:.10g}" for name, value in gpu.values.items()]
+    return "\n".join([*head, *values, f"faults={', '.join(gpu.faults) or 'none'}"])
 
 
 def _deliver(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

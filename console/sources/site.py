@@ -16,6 +16,7 @@ from console.model.columns import same_time
 from console.model.errors import NotOffered, SourceError
 from console.model.levels import SITE_LEVELS, Level
 from console.model.reading import ColumnPart, EventsPart, InOrder, Part, Reading, TopologyPart
+from console.sources.known_text import known_text
 from console.sources.site_bodies import API_VERSION, MSGPACK, Faults, WireInfo, WireSites, WireTelemetry
 from console.sources.site_events import PAGES_A_READ, EventCursor
 from console.sources.site_jobs import read_jobs
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from console.config.values import SiteConfig, SourceConfig
     from console.model.columns import Values
     from console.model.events import Event
+    from console.model.jobs import Job
     from console.model.metrics import Metric, MetricTable
+    from console.model.ports import Subject
     from console.model.topology import SiteTopology
 
 INFO_EVERY_S = 300.0
@@ -87,6 +90,8 @@ class SiteSource:
         self._cursor = EventCursor(self._faults, site, there)
         self._events: deque[Event] = deque(maxlen=10_000)
         self._jobs: deque[tuple[_Held, bytes]] = deque(maxlen=1)
+        self._last: dict[str, tuple[str, Values]] = {}
+        self._last_jobs: tuple[Job, ...] = ()
 
     async def read(self) -> Reading:
         """Return the next reading; raises SourceError."""
@@ -110,6 +115,11 @@ class SiteSource:
             warnings=tuple(warnings),
             notes=self._notes(info),
         )
+
+    async def record(self, subject: Subject) -> str:
+        """Return what the server told last of a node, a GPU or a job."""
+        topology = self._held.topology if self._held is not None else None
+        return "" if topology is None else known_text(subject, topology, self._last, self._last_jobs)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -207,7 +217,9 @@ class SiteSource:
                 held.delivered = True
             yield from self._columns(held, topology, telemetry, behind_s)
             if self._jobs and self._jobs[0][0] is held:
-                yield read_jobs(self._faults, topology, self._jobs.popleft()[1], behind_s)
+                jobs = read_jobs(self._faults, topology, self._jobs.popleft()[1], behind_s)
+                self._last_jobs = jobs.jobs
+                yield jobs
         except SourceError:
             if self._held is held:
                 self._held = None  # ask for the topology again: it may be what is wrong
@@ -243,7 +255,9 @@ class SiteSource:
                 continue
             at = self._faults.time(column.at, metric.name) + behind_s
             keys = InOrder(metric.level, topology.version, rows)
-            yield ColumnPart(metric.name, keys, _valid(values, metric), same_time(at, rows))
+            valid = _valid(values, metric)
+            self._last[metric.name] = (metric.level, valid)
+            yield ColumnPart(metric.name, keys, valid, same_time(at, rows))
 
 
 def _rows(topology: SiteTopology, level: str) -> int:

@@ -5,7 +5,8 @@ import math
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,6 +18,7 @@ from console.core.merge import SiteMerger
 from console.model import errors
 from console.model.builtin_metrics import BUILTIN
 from console.model.levels import Severity
+from console.model.ports import Subject
 from console.model.reading import EventsPart
 from console.sources.registry import open_source
 from tests.servers.smi import fake_smi, pids_of
@@ -271,6 +273,50 @@ async def test_kernel_logs_become_events(site: SshSite) -> None:
         assert (event.kind, event.severity) == ("xid", Severity.CRITICAL)
         assert event.path == "lab/n1/g2"
         assert "XID 79 GPU has fallen off the bus by train" in event.text
+
+
+async def test_a_node_is_asked_for_all_that_nvidia_smi_knows(site: SshSite) -> None:
+    async with console(site, nodes="n1") as lab:
+        await lab.read()
+        whole = await lab.source.record(Subject("lab", "lab/h/r/n1", "n1"))
+        one = await lab.source.record(Subject("lab", "lab/h/r/n1/g3", "other", ("n1",), gpu=3))
+        assert whole.count("Product Name") == 8
+        assert one.splitlines()[1] == "GPU 00000000:03:00.0"
+        assert one.count("Product Name") == 1
+        assert await lab.source.record(Subject("lab", "lab/h/r/n9", "n9")) == ""
+
+
+async def test_a_kernel_log_is_followed_and_ends_with_its_reader(site: SshSite) -> None:
+    pids = site.folder / "journal-pids"
+    follow = f'*--since*) echo $$ >> {pids}; echo "first $*"; sleep 0.2; echo second; exec sleep 1000;;'
+    site.program("journalctl", f'#!/bin/sh\ncase "$*" in {follow} *-f*) exec sleep 1000;; esac\necho x\n')
+    async with console(site, nodes="n1") as lab:
+        await lab.read()
+        async with asyncio.timeout(LIMIT_S):
+            async with aclosing(lab.source.follow(Subject("lab", "lab/h/r/n1", "n1"), 1_784_000_000.0)) as lines:
+                first = await anext(lines)
+                assert first == "first -q -k -f --since @1784000000 -n 300 -o short-iso"
+                assert await anext(lines) == "second"
+            assert await gone([int(pid) for pid in pids.read_text().split()])
+
+
+async def test_a_job_s_output_is_followed_where_it_is_a_file_that_can_be_read(site: SshSite) -> None:
+    output = site.folder / "slurm-7.out"
+    output.write_text("step 1\n")
+    async with console(site, nodes="n1") as lab:
+        await lab.read()
+        job = Subject("lab", "job:lab/7", job="7", nodes=("n1", "n2"), output=str(site.folder / "slurm-%j.out"))
+        async with asyncio.timeout(LIMIT_S):
+            async with aclosing(lab.source.follow(job, 0.0)) as lines:
+                assert await anext(lines) == "step 1"
+                with output.open("a") as more:
+                    more.write("step 2\n")
+                assert await anext(lines) == "step 2"
+            gone = replace(job, output="/no/such/file")
+            with pytest.raises(errors.NotOffered, match="may this user read the job's output file there"):
+                await anext(lab.source.follow(gone, 0.0))
+            elsewhere = replace(job, nodes=("n9",))
+            assert [line async for line in lab.source.follow(elsewhere, 0.0)] == []
 
 
 async def test_a_bad_line_of_ssh_config_is_named_with_file_and_line(site: SshSite) -> None:

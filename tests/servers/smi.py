@@ -17,7 +17,7 @@ FIELDS = """
 SCRIPT = r"""#!/bin/sh
 mode=$(cat "@FOLDER@/modes/$NODE" 2>/dev/null)
 echo "$$" >> "@FOLDER@/pids/$NODE"
-gpus=${GPUS:-8}; period=5; only=
+gpus=${GPUS:-8}; period=5; only=; full=
 while [ $# -gt 0 ]; do
   case $1 in
     --help-query-gpu)
@@ -28,9 +28,16 @@ while [ $# -gt 0 ]; do
     -l) period=$2; shift;;
     -lms) period=$(echo "$2" | sed 's/\(.*\)\(...\)$/0\1.\2/'); shift;;
     -i) only=$2; shift;;
+    -q) full=1;;
+    -x) full=;;
   esac
   shift
 done
+if [ -n "$full" ]; then
+  echo "==============NVSMI LOG=============="
+  for i in ${only:-$(seq 0 $((gpus - 1)))}; do echo "GPU 00000000:0$i:00.0"; echo "    Product Name : NVIDIA H100"; done
+  exit 0
+fi
 case $mode in
   absent) echo "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."; exit 9;;
   silent) exec sleep 1000;;

@@ -122,6 +122,12 @@ class Scraper:
             requests,
         )
 
+    async def page_of(self, target: int) -> Body:
+        """Return one exporter's page, beside the turns and within the budget; raises SourceError."""
+        await self._within_budget()
+        self._requests += 1
+        return await self._asked[target].link.get(accept=ACCEPT)
+
     def forgive(self) -> None:
         """Ask every target again at the next turn, whenever that may be."""
         for each in self._asked:

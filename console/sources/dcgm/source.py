@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from typing import TYPE_CHECKING
 
 from console.core.hostlist import fold
+from console.core.spellings import GPU
 from console.model.errors import SourceError, TimedOut
 from console.model.reading import Part, Reading
 from console.sources.dcgm.pages import Pages
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from console.config.values import SourceConfig
     from console.model.metrics import MetricTable
+    from console.model.ports import Subject
     from console.sources.dcgm.scrape import Haul
 
 CADENCE_S = 5.0
@@ -90,6 +93,19 @@ class DcgmSource:
             notes=notes,
         )
 
+    async def record(self, subject: Subject) -> str:
+        """Return the lines that a node's exporter serves now, those of one GPU where one is asked for.
+
+        The exporter is found by its target's host; raises SourceError.
+        """
+        names = {subject.node, *subject.aliases} - {""}
+        found = (i for i, each in enumerate(self._targets) if names & {each.host, each.host.partition(".")[0]})
+        number = next(found, -1)
+        if number < 0 or subject.job:
+            return ""
+        body = await self._scraper.page_of(number)
+        return lines_of(body.content.decode("utf-8", "replace"), subject)
+
     async def aclose(self) -> None:
         """Let go of every connection."""
         await self._scraper.aclose()
@@ -144,6 +160,16 @@ class DcgmSource:
         if self._pages.findings.bad:
             seen["unreadable"] = self._some(sorted(self._pages.findings.bad))
         return seen
+
+
+def lines_of(page: str, subject: Subject) -> str:
+    """Return the samples of a page that are a GPU's (by UUID, else by index), or all of it for a node."""
+    if subject.gpu < 0:
+        return page
+    index = re.compile(rf'[{{,](?:{"|".join(GPU)})="{subject.gpu}"')
+    lines = [line for line in page.splitlines() if not line.startswith("#")]
+    own = [line for line in lines if subject.uuid and subject.uuid in line]
+    return "\n".join(own or [line for line in lines if index.search(line)])
 
 
 def _cadence_s(config: SourceConfig, targets: int) -> float:

@@ -20,6 +20,7 @@ from console.sources.prometheus.facts import Facts
 from console.sources.prometheus.own import OwnDecoder, OwnQuery, own_queries
 from console.sources.prometheus.plan import settings_of, window_s
 from console.sources.prometheus.promql import literal, quote, selector
+from console.sources.prometheus.record import record_of
 from console.sources.prometheus.remarks import said, seen
 from console.sources.prometheus.small import labelled_rows
 from console.sources.prometheus.sweep import Sweep
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from console.config.values import SourceConfig
     from console.model.metrics import MetricTable
+    from console.model.ports import Subject
 
 REDISCOVER_S = 600.0
 # Below this nothing is moved: clocks that are kept by NTP differ by less.
@@ -126,6 +128,13 @@ class PrometheusSource:
         columns = Columns(self._metrics, catalog.spelling, self._who)
         measuring = Measuring(self._api, sweep, columns, catalog, self._config, self._uses_rules(catalog), self._who)
         return await measuring.run(self._monotonic)
+
+    async def record(self, subject: Subject) -> str:
+        """Return every series of a node or GPU as the store has it now; raises SourceError."""
+        if self._catalog is None:
+            text = "the store has not been read yet, so that its labels are not known"
+            raise SourceError(self._who.site, self._who.source, text, "look at the source's own error")
+        return await record_of(self._api, subject, self._catalog.spelling, self._settings.match, self._who)
 
     async def aclose(self) -> None:
         """Let go of every connection."""
