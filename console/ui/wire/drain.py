@@ -155,9 +155,11 @@ class Rate:
     def __init__(self, seconds: int = 10) -> None:
         self._seconds = seconds
         self._by_second: dict[int, int] = {}
+        self.total_bytes = 0
 
     def add(self, size_bytes: int, now: float) -> None:
         """Note bytes that were sent."""
+        self.total_bytes += size_bytes
         second = int(now)
         self._by_second[second] = self._by_second.get(second, 0) + size_bytes
         for old in [at for at in self._by_second if at < second - self._seconds]:

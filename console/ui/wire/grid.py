@@ -34,18 +34,21 @@ class Grid:
         # Per line, by column: the piece that was put there and where it ends, so that the same one is not taken twice.
         self._pieces: list[dict[int, tuple[Iterable[Segment], int]]] = [{} for _ in range(lines)]
 
-    def put(self, y: int, x: int, end: int, piece: Iterable[Segment]) -> None:
-        """Want a piece of a line from column `x` up to before `end`; the piece never changes afterwards."""
+    def put(self, y: int, x: int, end: int, piece: Iterable[Segment]) -> bool:
+        """Want a piece of a line from column `x` up to before `end`; the piece never changes afterwards.
+
+        Returns whether it is another one than before.
+        """
         end = min(end, self.columns)
         if not (0 <= y < self.lines and 0 <= x < end):
-            return
+            return False
         pieces = self._pieces[y]
         before = pieces.get(x)
         if before is not None and before[0] is piece and before[1] == end:
-            return
+            return False
         cells = self.table.cells(piece)[: end - x]
         if not len(cells):
-            return
+            return False
         last = x + len(cells)
         for start in [start for start, (_, stop) in pieces.items() if start < last and stop > x]:
             del pieces[start]
@@ -53,6 +56,7 @@ class Grid:
         self.wanted[y, x:last] = cells
         self._mend(y, x, last)
         self.dirty.setdefault(y)
+        return True
 
     def _mend(self, y: int, x: int, last: int) -> None:
         """Blank the halves of wide glyphs that were cut at either end, as a terminal does."""

@@ -120,7 +120,7 @@ class Wire:
             self._take(renderable)
             if screen is not self._screen:
                 self._screen = screen
-                self.hurry(range(screen.outer_size.height))
+                self._courier.patience.hurry_all()
             self._send_when_due()
         except Exception:
             self._give_up()
@@ -157,7 +157,8 @@ class Wire:
         whole = isinstance(update, LayoutUpdate)
         # A part belongs to the last whole frame, even if the terminal has another size by now.
         size = update.region.bottom_right if isinstance(update, LayoutUpdate) else self._writer.size
-        self._writer.take(pieces(update), size if any(size) else self._app.size, whole=whole)
+        drawn = self._writer.take(pieces(update), size if any(size) else self._app.size, whole=whole)
+        self._courier.patience.drawn(drawn)
         if self._writer.crowded and not whole:
             self._app.screen.refresh()
 
@@ -243,6 +244,7 @@ class Wire:
 
     def started(self, outlet: Outlet | None) -> None:
         """Note that the terminal is ours (again), and shows nothing that we know."""
+        self._rate = Rate()
         self._outlet = outlet
         self._courier.begin()
         self._loop = asyncio.get_running_loop()
@@ -253,7 +255,7 @@ class Wire:
         """Ask the first question behind next to nothing: its answer tells the round trip."""
         driver = self._app._driver
         if self._outlet is not None and driver is not None and getattr(driver, "_writer_thread", None) is not None:
-            question = self._question(0, time.monotonic())
+            question = self._question(self._rate.total_bytes, time.monotonic())
             if question:
                 driver.write(question)
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 # From this rate on a whole frame is gone within a few milliseconds.
 FAST_BYTES_PER_S = 64_000.0
-# What is taken for the rate of a link that cannot be measured: 64 kbit/s, of which a multiplexer takes a third for itself.
+# What is taken for the rate of a link that cannot be measured: 64 kbit/s, of which a multiplexer uses a third itself.
 UNSURE_BYTES_PER_S = 5_300.0
 # A slice takes so much of the link's time, but has room for a line; the answer to a key may queue up for so long.
-SLICE_S, LEAST_SLICE_BYTES, HASTE_S = 0.075, 240, 0.25
+SLICE_S, LEAST_SLICE_BYTES, HASTE_S = 0.06, 240, 0.25
 # Of a slow link that nobody limited half is left free. While somebody types, no more than a slice in so many seconds
 # goes beside the answers: each packet may be lost, and all behind it waits.
 SHARE, TYPING_S, TYPING_EVERY_S = 0.5, 3.0, 1.0
@@ -49,7 +49,7 @@ class Link:
         self.settings = settings
         self.hidden = hidden
         self._large: deque[tuple[int, float]] = deque(maxlen=WAITS_KEPT)
-        self._small: deque[float] = deque(maxlen=WAITS_KEPT)
+        self._small: deque[tuple[int, float]] = deque(maxlen=WAITS_KEPT)
         self._rate = self._known_rate()
         self._frame_at = self._typed_at = self._patient_at = -math.inf
         self._free_at = self._rested_at = -math.inf
@@ -69,7 +69,7 @@ class Link:
     @property
     def round_trip_s(self) -> float:
         """The shortest wait of the last answers, 0 while none is known."""
-        return min((*self._small, *(wait_s for _, wait_s in self._large)), default=0.0)
+        return min((wait_s for _, wait_s in (*self._small, *self._large)), default=0.0)
 
     @property
     def measured(self) -> bool:
@@ -81,19 +81,22 @@ class Link:
         if size_bytes >= LARGE_BYTES:
             self._large.append((size_bytes, wait_s))
         elif size_bytes <= SMALL_BYTES:
-            self._small.append(wait_s)
+            self._small.append((size_bytes, wait_s))
         self._rate = self._known_rate()
 
     def _known_rate(self) -> float:
         limit = self.settings.bandwidth_bytes_per_s or math.inf
         if self.hidden:
             return min(limit, UNSURE_BYTES_PER_S) if limit == math.inf else limit
-        fastest = max((self._rate_of(*each) for each in self._large), default=math.inf) if self._small else math.inf
+        fastest = self._fastest()
         return min(limit, fastest if fastest < FAST_BYTES_PER_S else math.inf)
 
-    def _rate_of(self, size_bytes: int, wait_s: float) -> float:
-        """Return what a wait tells: never more than the truth, since a stall or a queue only lengthens it."""
-        return size_bytes / max(wait_s - self.round_trip_s, 1e-4)
+    def _fastest(self) -> float:
+        """Return what the waits tell: never more than the truth, since a stall or a queue only lengthens one."""
+        if not self.measured:
+            return math.inf
+        base_bytes, base_s = min(self._small, key=lambda each: each[1])
+        return max((size - base_bytes) / max(wait_s - base_s, 1e-4) for size, wait_s in self._large)
 
     # What goes over it
 

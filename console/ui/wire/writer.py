@@ -45,16 +45,18 @@ class FrameWriter:
         """Whether lines were taken that were not sent."""
         return self._void or bool(self._grid.dirty)
 
-    def take(self, pieces: Iterable[Piece], size: tuple[int, int], *, whole: bool = False) -> None:
-        """Take pieces (line, column, end column, segments) of a frame; `whole` ones cover the screen of `size`."""
+    def take(self, pieces: Iterable[Piece], size: tuple[int, int], *, whole: bool = False) -> set[int]:
+        """Take pieces (line, column, end column, segments) of a frame; `whole` ones cover the screen of `size`.
+
+        Returns the lines where any of them is another than before.
+        """
         if whole and self._table.crowded:
             self._table.forget()
             self._begin(size)
         elif size != self.size:
             self._begin(size)
         put = self._grid.put
-        for y, x, end, segments in pieces:
-            put(y, x, end, segments)
+        return {y for y, x, end, segments in pieces if put(y, x, end, segments)}
 
     def _begin(self, size: tuple[int, int]) -> None:
         self._grid = Grid(self._table, *size)

@@ -30,7 +30,8 @@ class Screen:
     def draw(self, lines, text, *, patient=False):
         patience = self.courier.patience
         (patience.may_wait if patient else patience.hurry)(lines)
-        self.writer.take([(y, 0, COLUMNS, [Segment(text.ljust(COLUMNS))]) for y in lines], (COLUMNS, LINES))
+        pieces = [(y, 0, COLUMNS, [Segment(text.ljust(COLUMNS))]) for y in lines]
+        patience.drawn(self.writer.take(pieces, (COLUMNS, LINES)))
 
     def pause(self, now):
         return self.courier.pause_s(self.writer, now)
@@ -75,7 +76,7 @@ def test_data_go_in_slices_that_leave_the_link_free():
         sizes.append(len(screen.send(now)))
     assert len(sizes) == 2
     assert max(sizes) <= screen.courier.link.slice_bytes() + COLUMNS + 10
-    assert now - 10.0 > sum(sizes) / 8000
+    assert now - 10.0 == pytest.approx(2 * sizes[0] / 8000)
 
 
 def test_the_lines_that_wait_longest_go_first_and_in_their_newest_state():
@@ -115,6 +116,28 @@ def test_a_line_that_a_key_changed_does_not_wait_because_data_came_to_it():
     screen.courier.link.typed(10.1)
     screen.courier.link.rested(10.1)
     assert screen.pause(10.2) > 0.5
+
+
+def test_data_that_are_drawn_while_older_ones_go_still_may_wait():
+    screen = Screen()
+    screen.draw([3], "old", patient=True)
+    screen.courier.patience.may_wait([3])
+    assert "old" in screen.send(10.0)
+    screen.courier.patience.drawn(
+        screen.writer.take([(3, 0, COLUMNS, [Segment("new".ljust(COLUMNS))])], (COLUMNS, LINES))
+    )
+    screen.courier.link.typed(10.0)
+    assert screen.pause(10.01) > 0.5
+
+
+def test_another_picture_does_not_wait_for_the_lines_below_it():
+    screen = Screen()
+    screen.draw([3], "data", patient=True)
+    screen.courier.link.typed(10.0)
+    screen.courier.link.rested(10.0)
+    assert screen.pause(10.01) > 0.5
+    screen.courier.patience.hurry_all()
+    assert screen.pause(10.01) == pytest.approx(GATHER_S)
 
 
 def test_a_slow_link_is_asked_seldom_and_a_hidden_one_never():

@@ -71,6 +71,13 @@ def test_a_stall_does_not_make_a_link_slower_nor_a_small_answer_faster():
     assert link.rate_bytes_per_s == pytest.approx(8000.0)
 
 
+def test_the_bytes_before_the_first_question_are_reckoned_with():
+    link = Link(WireSettings())
+    link.answered(400, 0.35)
+    link.answered(2000, 0.55)
+    assert link.rate_bytes_per_s == pytest.approx(8000.0)
+
+
 def test_a_fast_link_has_no_limit_and_one_that_grew_fast_has_none_any_more():
     assert not slow(FAST_BYTES_PER_S * 1.1).slow
     link = slow(8000.0)
