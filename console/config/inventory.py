@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from console.config.commands import CommandError, run_command
+from console.config.inventory_columns import sound_specs
 from console.config.inventory_rows import Faults, Row, csv_rows, json_rows, yaml_rows
 from console.config.inventory_specs import node_specs
 from console.config.values import AliasRule, InventoryConfig, InventoryFormat, SiteConfig
@@ -36,14 +37,21 @@ def read_inventory(config: SiteConfig, base: Path) -> tuple[NodeSpec, ...]:
     if inventory is None:
         return ()
     file, text = _text_of(inventory, base, config.name)
+    written = _format_of(inventory, text)
+    sound = sound_specs(text) if written is InventoryFormat.CSV else None
+    return _with_aliases(sound or _careful(file, text, written), config.aliases)
+
+
+def _careful(file: str, text: str, written: InventoryFormat) -> list[NodeSpec]:
+    """Return the nodes of a text, row by row, so that every fault can be told; raises ConfigErrors."""
     faults = Faults(file)
-    rows: list[Row] = _READERS[_format_of(inventory, text)](text, faults)
+    rows: list[Row] = _READERS[written](text, faults)
     specs = node_specs(rows, faults)
     if not specs and not faults.errors:
         faults.add(0, "", "names no node")
     if faults.errors:
         raise ConfigErrors(_shortened(faults))
-    return _with_aliases(specs, config.aliases)
+    return specs
 
 
 def _text_of(inventory: InventoryConfig, base: Path, site: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ class Faults:
 
 def csv_rows(text: str, faults: Faults) -> list[Row]:
     """Return the rows of CSV with a header line; blank lines and those that begin with # do not count."""
-    reader = csv.reader(_without_comments(text), strict=True)
+    reader = csv.reader(without_comments(text), strict=True)
     rows: list[Row] = []
     try:
         header = [name.strip() for name in next((row for row in reader if row), [])]
@@ -71,7 +71,10 @@ def json_rows(text: str, faults: Faults) -> list[Row]:
     return list(_mapped(data, faults, None))
 
 
-def _without_comments(text: str) -> Iterator[str]:
+def without_comments(text: str) -> Iterable[str]:
+    """Return the lines of a text, comments as empty ones."""
+    if "#" not in text:
+        return text.splitlines(keepends=True)
     return ("\n" if line.lstrip()[:1] == "#" else line for line in text.splitlines(keepends=True))
 
 

@@ -13,8 +13,8 @@ COLUMNS = ("node", "hall", "rack", "gpus", "aliases", "bmc", "serial", "model", 
 MAX_NAME = 253  # a DNS name
 DEFAULT_GPUS = 8
 MAX_GPUS = 256
-_DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_TEXTS = ("hall", "rack", "serial", "bmc", "model")
+DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,31}")
+TEXTS = ("hall", "rack", "serial", "bmc", "model")
 
 
 def node_specs(rows: Sequence[Row], faults: Faults) -> list[NodeSpec]:
@@ -35,7 +35,7 @@ def _domain_kinds(rows: Sequence[Row], faults: Faults) -> tuple[str, ...]:
     for line, called, cells in rows:
         for column in cells.keys() - kinds.keys() - frozenset(COLUMNS):
             kinds[column] = None
-            if not _DOMAIN.fullmatch(column):
+            if not DOMAIN.fullmatch(column):
                 message = f"is no kind of domain (lower-case letters, digits, '_') and none of {', '.join(COLUMNS)}"
                 faults.add(line, f"{called}.{shown(column)}".lstrip("."), message)
     return tuple(sorted(kinds))
@@ -43,13 +43,13 @@ def _domain_kinds(rows: Sequence[Row], faults: Faults) -> tuple[str, ...]:
 
 def _spec(line: int, called: str, cells: Mapping[str, Cell], kinds: Iterable[str], faults: Faults) -> NodeSpec | None:
     before = len(faults.errors)
-    texts = {column: _one(cells, column, line, called, faults) for column in ("node", *_TEXTS)}
+    texts = {column: _one(cells, column, line, called, faults) for column in ("node", *TEXTS)}
     if not texts["node"] and len(faults.errors) == before:
         faults.add(line, f"{called}.node".lstrip("."), "is required")
-    uuids = _several(cells.get("gpu_uuids"))
+    uuids = several(cells.get("gpu_uuids"))
     gpus = _gpus(cells.get("gpus"), len(uuids), line, called, faults)
-    domains = {kind: names for kind in kinds if (names := _several(cells.get(kind)))}
-    aliases = _several(cells.get("aliases"))
+    domains = {kind: names for kind in kinds if (names := several(cells.get(kind)))}
+    aliases = several(cells.get("aliases"))
     for text in (*texts.values(), *aliases, *(name for names in domains.values() for name in names)):
         if len(text) > MAX_NAME or not text.isprintable():
             faults.add(line, called, f"{shown(text)} is longer than {MAX_NAME} or holds what cannot be shown")
@@ -79,7 +79,8 @@ def _one(cells: Mapping[str, Cell], column: str, line: int, called: str, faults:
     return ""
 
 
-def _several(value: Cell | None) -> tuple[str, ...]:
+def several(value: Cell | None) -> tuple[str, ...]:
+    """Return the values of one cell: those of a list, or of a text that `;` splits."""
     if not value:
         return ()
     if isinstance(value, tuple):

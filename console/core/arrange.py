@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from console.core.naming import local_name, natural_key, natural_sorted
+from console.core.naming import local_names, natural_keys, natural_sorted
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
@@ -39,15 +39,14 @@ class Arrangement:
 
 def arrange(names: Sequence[str], halls: Sequence[str], racks: Sequence[str], gpus: Sequence[int]) -> Arrangement:
     """Return the tree of these nodes; a rack is known by its hall and name. GPU slots count from 0 in each node."""
-    nodes = [local_name(name) for name in names]
-    hall_of, rack_of = [local_name(hall) for hall in halls], [local_name(rack) for rack in racks]
+    nodes, hall_of, rack_of = local_names(names), local_names(halls), local_names(racks)
     hall_rank, rack_rank = _ranks(hall_of), _ranks(rack_of)
-    keys = [
-        (hall_rank[hall], rack_rank[rack], natural_key(node))
-        for hall, rack, node in zip(hall_of, rack_of, nodes, strict=True)
-    ]
+    at = np.empty((len(nodes), 2), dtype=np.int64)
+    at[:, 0] = [*map(hall_rank.__getitem__, hall_of)]
+    at[:, 1] = [*map(rack_rank.__getitem__, rack_of)]
+    keys = [*zip(at[:, 0].tolist(), at[:, 1].tolist(), natural_keys(nodes), strict=True)]
     order = sorted(range(len(nodes)), key=keys.__getitem__)
-    place = np.array([keys[i][:2] for i in order], dtype=np.int64).reshape(-1, 2)
+    place = at[order]
     new_hall, new_rack = _changes(place[:, :1]), _changes(place)
     counts = np.array([gpus[i] for i in order], dtype=np.int32)
     node_gpus = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)

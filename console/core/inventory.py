@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.core.arrange import SLOT_LIMIT, Arrangement, arrange
-from console.core.naming import local_name, natural_sorted
+from console.core.naming import local_name, local_names, natural_sorted
 from console.model.errors import ConfigError, ConfigErrors
 from console.model.identity import UuidColumns, parse_uuids
 from console.model.levels import Level
@@ -41,7 +41,7 @@ def build_topology(
         [spec.gpus for spec in specs],
     )
     ordered = [specs[i] for i in tree.order]
-    rows = tree.rows()
+    rows = tree.rows().tolist()
     high, low = _uuids(ordered, tree)
     models, codes = _models(ordered)
     return SiteTopology(
@@ -59,7 +59,7 @@ def build_topology(
         models=models,
         model_code=np.repeat(codes, np.diff(tree.node_gpus)),
         domains=_domains(ordered),
-        aliases={name: int(rows[i]) for name, i in aliases.items()},
+        aliases={name: rows[i] for name, i in aliases.items()},
         serials=tuple(spec.serial for spec in ordered) if any(spec.serial for spec in specs) else (),
         bmcs=tuple(spec.bmc for spec in ordered) if any(spec.bmc for spec in specs) else (),
         geo=geo or Geo(),
@@ -69,6 +69,26 @@ def build_topology(
 
 def _spellings(site: str, specs: Sequence[NodeSpec]) -> dict[str, int]:
     """Return the input position of each spelling that is not a node's name in the topology."""
+    sound = _sound_spellings(specs)
+    return _careful_spellings(site, specs) if sound is None else sound
+
+
+def _sound_spellings(specs: Sequence[NodeSpec]) -> dict[str, int] | None:
+    """Return the same where no spelling is said twice, in a quarter of the time; None where one is."""
+    names = local_names([spec.name for spec in specs])
+    others = [
+        *((spec.name, i) for i, spec in enumerate(specs) if spec.name != names[i]),
+        *((alias, i) for i, spec in enumerate(specs) for alias in spec.aliases),
+        *((spec.serial, i) for i, spec in enumerate(specs) if spec.serial),
+        *((spec.bmc, i) for i, spec in enumerate(specs) if spec.bmc),
+    ]
+    found = dict(others)
+    sizes = [spec.gpus for spec in specs]
+    sound = not sizes or 0 <= min(sizes) <= max(sizes) <= SLOT_LIMIT
+    return found if sound and len({*names, *found}) == len(names) + len(others) else None
+
+
+def _careful_spellings(site: str, specs: Sequence[NodeSpec]) -> dict[str, int]:
     owners: dict[str, int] = {}
     faults: list[str] = []
     for i, spec in enumerate(specs):
@@ -125,7 +145,7 @@ def _domains(ordered: Sequence[NodeSpec]) -> Mapping[str, Domain]:
     for row, spec in enumerate(ordered):
         for kind, names in spec.domains.items():
             groups = found.setdefault(kind, {})
-            for name in dict.fromkeys(names):
+            for name in dict.fromkeys(names) if len(names) > 1 else names:
                 groups.setdefault(name, []).append(row)
     return {kind: _domain(kind, found[kind]) for kind in natural_sorted(found)}
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from console.model.topology import SiteTopology
 
 NO_PLACE = "-"
+_SHAPE = str.maketrans("123456789", "000000000")
 _DIGITS = re.compile(r"([0-9]+)")
 _PORT = re.compile(r"^(.+):[0-9]{1,5}$")
 _IPV4 = re.compile(r"^[0-9]+(\.[0-9]+){3}$")
@@ -31,6 +32,12 @@ def natural_key(name: str) -> NaturalKey:
     return tuple(parts), name
 
 
+def natural_keys(names: Sequence[str]) -> Sequence[str] | list[NaturalKey]:
+    """Return a sort key a name: names of one shape (`n0001` to `n9999`) are in natural order as they are."""
+    shapes = {name.translate(_SHAPE) for name in names}
+    return names if len(shapes) == 1 else [natural_key(name) for name in names]
+
+
 def natural_sorted(names: Iterable[str]) -> list[str]:
     """Return names in natural order."""
     return sorted(names, key=natural_key)
@@ -39,6 +46,13 @@ def natural_sorted(names: Iterable[str]) -> list[str]:
 def local_name(text: str) -> str:
     """Return a name that can be one part of an address: `/` becomes `_`, nothing becomes `-`."""
     return text.replace("/", "_") or NO_PLACE
+
+
+def local_names(texts: Sequence[str]) -> list[str]:
+    """Return many local names; most need no change."""
+    if all(texts) and "/" not in "".join(texts):
+        return list(texts)
+    return [local_name(text) for text in texts]
 
 
 def without_port(name: str) -> str:
