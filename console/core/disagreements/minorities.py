@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.core.facts import combined
+from console.core.texts import remembered
 from console.model.levels import Level
 
 if TYPE_CHECKING:
@@ -24,22 +25,41 @@ if TYPE_CHECKING:
 # A text that at most this part of the nodes of one kind has, while more than half of them have the same other one.
 MOST_SHARE = 0.05
 LEAST_NODES = 4
-FACTS = ("driver", "vbios", "bmc_firmware", "nic_firmware", "firmware", "os", "scheduler_version")
+FACTS = (
+    "driver", "vbios", "bmc_firmware", "nic_firmware", "bios", "firmware", "os", "kernel", "kubelet",
+    "container_runtime", "scheduler_version",
+)  # fmt: skip
 
 
 def minorities(site: SiteFrame, hearing: Hearing) -> Iterator[tuple[str, Truths, Truths]]:
     """Yield, for each fact, which nodes are in a minority and which cannot be judged.
 
-    Nodes are compared with those of the same hardware model, and of the same group where the site names groups.
+    Nodes are compared with those of the same hardware model, and of the same group where the site names groups; what
+    one voice says with what that voice says of the others, for two may spell one version in two ways.
     """
-    like = None
-    nodes = len(site.topology.nodes)
     for fact in FACTS:
         told = facts_heard(site, fact, hearing)
         if told:
-            like = likes(site) if like is None else like
-            facts = combined(told, nodes)
-            yield fact, few(facts.codes.astype(np.int64), like, len(facts.texts)), facts.codes < 0
+            rare = [rare_of(site, each) for each in told]
+            unknown = [each.codes < 0 for each in told]
+            yield fact, np.logical_or.reduce(rare), np.logical_and.reduce(unknown)
+
+
+def minority_of(site: SiteFrame, fact: str, row: int, hearing: Hearing) -> tuple[str, str]:
+    """Return what a node in a minority has, and what most of its like have, as one voice spells both."""
+    like = likes_of(site)
+    for each in facts_heard(site, fact, hearing):
+        if rare_of(site, each)[row]:
+            make = partial(usual, each.codes, like, row)
+            often = remembered(each, ("usual", id(like), int(like[row])), make)
+            return each.texts[int(each.codes[row])], each.texts[often]
+    return "", ""
+
+
+def rare_of(site: SiteFrame, facts: NodeFacts) -> Truths:
+    """Return bool[nodes]: whose text one voice tells of few nodes; made once for what it says."""
+    like = likes_of(site)
+    return remembered(facts, ("rare", id(like)), lambda: few(facts.codes.astype(np.int64), like, len(facts.texts)))
 
 
 def facts_heard(site: SiteFrame, fact: str, hearing: Hearing) -> list[NodeFacts]:
@@ -65,14 +85,21 @@ def few(codes: Codes, like: Codes, texts: int) -> Truths:
     return found
 
 
-def usual(codes: Codes, like: Codes, row: int) -> int:
+def usual(codes: NDArray[np.int32], like: Codes, row: int) -> int:
     """Return the code that most nodes like one row have, -1 where none is told."""
     mine = codes[(like == like[row]) & (codes >= 0)]
     return int(np.bincount(mine).argmax()) if len(mine) else -1
 
 
-def likes(site: SiteFrame) -> Codes:
+def likes_of(site: SiteFrame) -> Codes:
     """Return int64[nodes]: nodes of one hardware model and one group have the same number."""
+    group = site.domains.get("group")
+    # A group of the topology lives as long as that; one that a fact makes, as long as what was told.
+    return remembered(group or site.topology, ("likes", site.topology.version), lambda: likes(site))
+
+
+def likes(site: SiteFrame) -> Codes:
+    """Return what `likes_of` remembers."""
     topology = site.topology
     nodes = len(topology.nodes)
     like = np.zeros(nodes, dtype=np.int64)

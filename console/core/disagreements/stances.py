@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,10 @@ OFF = frozenset(
         "REBOOTREQUESTED", "FUTURE", "UNKNOWN",
     )
 )  # fmt: skip
+# Kubernetes has not heard of the kubelet; Slurm's UNKNOWN is a controller that has just started.
+LOST = "Unknown"
+# A taint may be a pool's own and mean nothing; one of these words in its key means that somebody wants the node empty.
+TAINT = re.compile(r"(drain|maint|quarantin|cordon|unhealthy|remediat|repair).*:No(Schedule|Execute)$", re.IGNORECASE)
 BUSY = frozenset(("ALLOCATED", "MIXED", "COMPLETING"))
 
 
@@ -48,6 +53,9 @@ def stance(reports: NodeReports, source: str) -> Stance:
     """Return what a scheduler's reports mean; a node that is off or restarting is neither usable, out nor down."""
     known = reports.codes >= 0
     down, out, off = (_having(reports, words) for words in (DOWN, OUT, OFF))
+    down |= _table(state.state == LOST for state in reports.states)[reports.codes]
+    out |= _table(any(TAINT.search(flag) for flag in state.flags) for state in reports.states)[reports.codes]
+    off &= ~down
     told = bool((reports.gpus > 0).any())
     # A cluster that knows of no GPU anywhere manages none: that is no count of zero.
     gpus = np.where(known & told, reports.gpus, NOT_TOLD).astype(np.int16)

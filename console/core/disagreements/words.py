@@ -9,8 +9,7 @@ import numpy as np
 from console.core.disagreements import kinds
 from console.core.disagreements.hearing import hearing_of
 from console.core.disagreements.judge import node_of
-from console.core.disagreements.minorities import facts_heard, likes, usual
-from console.core.facts import combined
+from console.core.disagreements.minorities import minority_of
 from console.core.texts import remembered
 from console.model.disagreements import Statement
 from console.model.events import AlertState
@@ -138,13 +137,8 @@ def _facts(site: SiteFrame, node: int, hearing: Hearing) -> Iterator[Statement]:
 
 def minority_text(site: SiteFrame, fact: str, node: int, hearing: Hearing) -> str:
     """Return such as `driver 570.86.15; most of its like have 570.133.20`."""
-    heard = facts_heard(site, fact, hearing)
-    key = ("told", fact, tuple(each.source for each in heard))
-    facts = remembered(site, key, lambda: combined(heard, len(site.topology.nodes)))
-    like = remembered(site.topology, "likes", lambda: likes(site))
-    often = remembered(site, (*key, int(like[node])), lambda: usual(facts.codes.astype(np.int64), like, node))
-    has = facts.texts[int(facts.codes[node])]
-    return f"{kinds.fact_words(fact)} {has}; most of its like have {facts.texts[often]}"
+    has, often = minority_of(site, fact, node, hearing)
+    return f"{kinds.fact_words(fact)} {has}; most of its like have {often}"
 
 
 def spoken(kind: Kind, voices: tuple[Statement, ...], schedulers: frozenset[str]) -> str:

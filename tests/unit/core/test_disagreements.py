@@ -217,6 +217,10 @@ def test_a_source_that_is_stale_is_not_heard(site):
         (NodeState("Ready", ("SchedulingDisabled",)), "out"),
         (NodeState("IDLE", ("MAINTENANCE",)), "out"),
         (NodeState("IDLE", ("POWERED_DOWN",)), "neither"),
+        (NodeState("UNKNOWN"), "neither"),
+        (NodeState("Unknown"), "down"),
+        (NodeState("Ready", ("nvsentinel/quarantined=true:NoSchedule",)), "out"),
+        (NodeState("Ready", ("dedicated=team:NoSchedule", "DiskPressure")), "usable"),
     ],
 )
 def test_what_a_scheduler_s_words_mean(word, says):
@@ -247,3 +251,12 @@ def test_there_are_no_more_rows_than_can_be_read():
     assert found.counts == {"down-healthy": 400}
     assert len(found.rows) == 100
     assert found.by_site == (("muc1", 400, 0),)
+
+
+def test_two_spellings_of_one_version_are_no_minority(site):
+    site.fact("os", dict.fromkeys(NAMES[:5], "Ubuntu 22.04.4 LTS"), source="kubernetes")
+    site.now += 1
+    site.fact("os", dict.fromkeys(NAMES, "Linux 5.15.0"), source="slurm")
+    site.now += 1
+    site.fact("os", dict.fromkeys(NAMES[:5], "Ubuntu 22.04.4 LTS"), source="kubernetes")
+    assert not site.judged().counts
