@@ -4,7 +4,7 @@ import asyncio
 import math
 import shlex
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import pytest
 from console.config.values import Auth, Secret, SiteConfig, SourceConfig, SshConfig, Timeouts
 from console.model import errors
 from console.model.builtin_metrics import BUILTIN
+from console.model.ports import Subject
 from console.model.reading import FactsPart, JobsPart, NodeReportsPart, ReservationsPart
 from console.sources.registry import open_source
 from tests.servers.slurm import slurm
@@ -233,3 +234,27 @@ async def test_a_list_of_nothing_is_no_fault_and_other_words_are(login: SshSite)
         login.program("scontrol", f"#!/bin/sh\nNODES='Usage: scontrol'\n{words}")
         with pytest.raises(errors.BadPayload, match="no list of nodes"):
             await everything(opened)
+
+
+@pytest.mark.parametrize("way", ["commands", "slurmrestd"])
+async def test_a_node_and_a_job_have_slurm_s_own_record(
+    cluster: Slurm, login: SshSite, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    node = Subject("lab", "lab/h/r/gpu0002", "gpu0002.lab.example", ("gpu0002",))
+    nobody, job, no_job = Subject("lab", "x", "gpu9999"), Subject("lab", "x", job="2"), Subject("lab", "x", job="99999")
+    async with AsyncExitStack() as stack:
+        if way == "commands":
+            opened = await stack.enter_async_context(source(login))
+        else:
+            monkeypatch.setenv("A_TOKEN", cluster.token())
+            auth = Auth(jwt=Secret(env="A_TOKEN"))
+            config = SourceConfig("slurm", "slurm", cluster.url, auth=auth, options={"user": "root"})
+            opened = open_source(SiteConfig("lab"), config, BUILTIN)
+            stack.push_async_callback(opened.aclose)
+        told = await opened.record(node)
+        assert REASON in told
+        assert "gpu0002" in told
+        assert "two words" in await opened.record(job)
+        assert await opened.record(nobody) == ""
+        assert await opened.record(no_job) == ""
+        list((await opened.read()).decode())

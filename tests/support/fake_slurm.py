@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
@@ -110,6 +110,8 @@ class FakeSlurm:
             paths = {f"/slurm/{version}/{what}/": {} for version in self.offers for what in ("nodes", "jobs", "diag")}
             return 200, "application/json", json.dumps({"paths": paths}).replace("/", "\\/")
         pieces = parts.path.strip("/").split("/")
+        if len(pieces) == 4 and pieces[1] in self.offers and pieces[2] in ("node", "job"):
+            return self._one(pieces[1], pieces[2], unquote(pieces[3]))
         if len(pieces) != 3 or pieces[1] not in self.offers or pieces[2] not in WHAT:
             return 404, "text/plain", "Unable find requested URL. Please view /openapi/v3 for API reference."
         if self.token and headers.get("x-slurm-user-token") != self.token:
@@ -135,6 +137,16 @@ class FakeSlurm:
         if not plain:
             body |= {"last_update": _number(int(self.now)), "warnings": []}
         return 200, "application/json", json.dumps(body, indent=2 if self.pretty else None)
+
+    def _one(self, version: str, what: str, name: str) -> tuple[int, str, str]:
+        """Answer for one node or job."""
+        rows, key = (self.nodes, "name") if what == "node" else (self.jobs, "job_id")
+        found = [row for row in rows if str(row[key]) == name]
+        if not found:
+            text = "Invalid node name specified" if what == "node" else "Invalid job id specified"
+            return 500, "application/json", json.dumps(self._with_error(f"{what}s", text, 2017))
+        plain = version <= "v0.0.38"
+        return 200, "application/json", json.dumps({f"{what}s": told(found, plain=plain), "meta": self._meta(plain)})
 
     def _meta(self, plain: bool) -> Row:
         return {"Slurm": {"release": "22.05.8"}} if plain else {"slurm": {"release": "24.05.3", "cluster": "muc"}}

@@ -29,13 +29,16 @@ from console.present.safe import clean
 from console.sources.slurm.bodies import Who
 from console.sources.slurm.diag import diag_of
 from console.sources.slurm.shown import Cluster, readers_of, statistics
+from console.sources.slurm.witness import is_unknown, show_script
+from console.sources.ssh.asking import printed
+from console.sources.ssh.script import MARK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from console.config.values import SiteConfig, SourceConfig
-    from console.model.ports import Question
+    from console.model.ports import Question, Subject
     from console.sources.slurm.diag import Diag
 
 COMMAND = "exec /bin/sh -s"
@@ -114,6 +117,16 @@ class Commands:
     async def diag(self, user: str) -> Diag:
         """Return how slurmctld does, and what a user's requests cost it; raises SourceError."""
         return diag_of(statistics(await self._run(ASKED["diag"], "diag"), Who(*self._who)), user)
+
+    async def show(self, subject: Subject) -> str:
+        """Return what scontrol knows of one node or job, beside the shell that is kept; raises SourceError."""
+        script = show_script(subject, self._bin, MARK)
+        if not script:
+            return ""
+        self._requests += 1
+        async with asyncio.timeout(self._limit_s), self._link.kept(self._host) as connection:
+            told = await printed(connection, script, self._who, self._host)
+        return "" if is_unknown(told[:MOST_SAID]) else told
 
     def take_counts(self) -> tuple[int, int]:
         """Return how many commands and bytes there were since the last call."""

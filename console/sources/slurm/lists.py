@@ -62,6 +62,11 @@ class Lists:
         self._known: Known = {}
         self.release = Release()
 
+    @property
+    def cluster(self) -> str:
+        """What the cluster is called: as the fleet file says, else as Slurm does; empty while it is not known."""
+        return self._cluster or self.release.cluster or ""
+
     def changes_only(self, what: str, now: float) -> dict[str, str]:
         """Return the parameters that ask for a list only if it has changed; none where a full one is due."""
         kept = self._kept.get(what)
@@ -121,8 +126,7 @@ class Lists:
     def _reservations(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[ReservationsPart, float]]:
         answer = yield from _breathing(self._reservation_reader.read(body.content, self._who))
         self._heed(answer, notes)
-        cluster = self._cluster or self.release.cluster or ""
-        told = tuple(reservation(row, cluster) for row in answer.rows if row.name)
+        told = tuple(reservation(row, self.cluster) for row in answer.rows if row.name)
         return ReservationsPart(told, body.received_at), when(answer.last_update)
 
     def _heed(self, answer: NodesBody | JobsBody | ReservationsBody, notes: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from console.model.reading import Reading
 from console.sources.slurm.api import Api, link_of
 from console.sources.slurm.bodies import Who
 from console.sources.slurm.lists import Lists
+from console.sources.slurm.witness import other_cluster, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from console.config.values import SourceConfig
     from console.link.http import Body
-    from console.model.ports import Question
+    from console.model.ports import Question, Subject
     from console.model.reading import Part
     from console.sources.slurm.commands import Commands
     from console.sources.slurm.diag import Diag
@@ -110,6 +111,14 @@ class SlurmSource:
     async def aclose(self) -> None:
         """Let go of every connection."""
         await self._api.aclose()
+
+    async def record(self, subject: Subject) -> str:
+        """Return Slurm's own record of a node or job, empty where it knows nothing of it; raises SourceError."""
+        if other_cluster(subject, self._lists.cluster):
+            return ""
+        if isinstance(self._api, Api):
+            return await record_of(self._api, subject)
+        return await self._api.show(subject)
 
     async def sign_in(self, ask: Callable[[Question], Awaitable[str | None]]) -> str:
         """Log in where the way to Slurm's commands waits for a person; over HTTP nothing does."""
