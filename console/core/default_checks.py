@@ -22,7 +22,7 @@ def with_disagreements(specs: tuple[CheckSpec, ...]) -> tuple[CheckSpec, ...]:
 
 
 def default_checks() -> tuple[CheckSpec, ...]:
-    """Return checks of heat, memory, links, silence and cooling that a calm fleet passes with a few findings.
+    """Return checks of heat, memory, links, silence, leaks and cooling that a calm fleet passes with a few findings.
 
     Facility numbers that a site does not offer count as well; numbers of GPUs that nobody offers are unknown.
     """
@@ -33,6 +33,7 @@ def default_checks() -> tuple[CheckSpec, ...]:
         CheckSpec("remap", "remap_failed > 0", critical=1, title="row remap failed: replace the GPU"),
         CheckSpec("xid", f"xid in [{codes}]", warning=1, critical=200, title="last XID asks for action on hardware"),
         CheckSpec("silent", "gpus_reporting < gpus", Level.NODE, warning=1, for_s=60, title="GPUs that do not report"),
+        CheckSpec("leak", "not missing(leak) and leak > 0", Level.NODE, critical=1, title="liquid leak"),
         CheckSpec(
             "blind",
             "gpus_reporting < gpus * 0.95",

@@ -61,6 +61,11 @@ class BmcLink:
         """Host and port."""
         return self._link.endpoint.host
 
+    @property
+    def refused(self) -> bool:
+        """Whether the BMC lets us not in: nothing more is worth asking in this visit."""
+        return self._session.refused
+
     async def root(self) -> Resource:
         """Return the service root, and find out how to sign in; raises SourceError."""
         self._session.open()
@@ -152,17 +157,17 @@ class _Session(Credentials):
         super().__init__(config)
         self._login = login
         self._by_request = config.options.get("login") == "basic" or not config.auth.basic_user
-        self._signs = self._refused = False
+        self._signs = self.refused = False
         self._path = self._token = self._place = ""
 
     @property
     def used(self) -> bool:
         """Whether a refused request may be sent again with other credentials."""
-        return self._signs and not self._refused and self._login.there
+        return self._signs and not self.refused and self._login.there
 
     def open(self) -> None:
         """Sign nothing from now on."""
-        self._signs = self._refused = False
+        self._signs = self.refused = False
 
     def sign_each(self) -> None:
         """Send the credentials with each request from now on."""
@@ -195,7 +200,7 @@ class _Session(Credentials):
             self._path = ""
             return
         except SourceError as error:
-            self._refused = True
+            self.refused = True
             if isinstance(error, Unauthorized):
                 self._login.refused(time.monotonic())
             raise _login_error(error, self.link.endpoint.host) from None

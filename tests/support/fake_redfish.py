@@ -18,48 +18,67 @@ PREFIX = "/redfish/v1"
 UUID = "aaaaaaaa-0000-0000-0000-{:012x}"
 
 
-def tray(serial: str = "S1", gpus: int = 4, number: int = 0, *, expands: bool = True) -> dict[str, dict[str, Any]]:
-    """Return the resources of a liquid-cooled tray: two systems that list the same GPUs, leak detectors, an event log."""
-    root = f"{PREFIX}"
-    found: dict[str, dict[str, Any]] = {}
+Resources = dict[str, dict[str, Any]]
+WELL = {"State": "Enabled", "Health": "OK"}
+CHASSIS = "/Chassis/Chassis_0"
+THERMAL = f"{CHASSIS}/ThermalSubsystem"
+SERVICES = "/Systems/System_0/LogServices"
 
-    def put(path: str, **more: Any) -> str:
-        found[root + path] = {"@odata.id": root + path, "Id": path.rpartition("/")[2] or "Root", **more}
-        return root + path
 
-    def ref(path: str) -> dict[str, str]:
-        return {"@odata.id": root + path}
+def put(found: Resources, path: str, **more: Any) -> None:
+    found[PREFIX + path] = {"@odata.id": PREFIX + path, "Id": path.rpartition("/")[2] or "Root", **more}
 
-    def collect(path: str, names: list[str]) -> None:
-        put(path, Members=[ref(f"{path}/{name}") for name in names], **{"Members@odata.count": len(names)})
 
+def ref(path: str) -> dict[str, str]:
+    return {"@odata.id": PREFIX + path}
+
+
+def collect(found: Resources, path: str, names: list[str]) -> None:
+    members = [ref(f"{path}/{name}") for name in names]
+    put(found, path, Members=members, **{"Members@odata.count": len(names)})
+
+
+def tray(serial: str = "S1", gpus: int = 4, number: int = 0, *, expands: bool = True) -> Resources:
+    """Return the resources of a liquid-cooled tray: two systems with the same GPUs, leak detectors, an event log."""
+    found: Resources = {}
     offered = {"ExpandAll": True, "Levels": True, "NoLinks": True} if expands else {}
     put(
+        found,
         "/",
         RedfishVersion="1.17.0",
         ProtocolFeaturesSupported={"ExpandQuery": offered},
         Links={"Sessions": ref("/SessionService/Sessions")},
         **{name: ref(f"/{name}") for name in ("Systems", "Chassis", "Managers", "UpdateService")},
     )
-    collect("/Systems", ["System_0", "HGX_0"])
+    _systems(found, serial, gpus, number)
+    _chassis(found, serial, gpus)
+    for i in range(gpus):
+        _gpu(found, i)
+    _managed(found)
+    return found
+
+
+def _systems(found: Resources, serial: str, gpus: int, number: int) -> None:
+    collect(found, "/Systems", ["System_0", "HGX_0"])
     put(
+        found,
         "/Systems/System_0",
         SerialNumber=serial,
         BiosVersion="1.2.3",
         PowerState="On",
-        Status={"State": "Enabled", "Health": "OK"},
+        Status=WELL,
         Processors=ref("/Systems/System_0/Processors"),
-        LogServices=ref("/Systems/System_0/LogServices"),
+        LogServices=ref(SERVICES),
         Links={"ManagedBy": [ref("/Managers/BMC_0")]},
     )
-    put("/Systems/HGX_0", SerialNumber=f"board-{serial}", Processors=ref("/Systems/HGX_0/Processors"))
-    for system, name in (("System_0", "GPU_SXM_{}"), ("HGX_0", "GPU_{}")):
-        first = 1 if system == "System_0" else 0
-        names = ["CPU_0", *(name.format(i + first) for i in range(gpus))]
-        collect(f"/Systems/{system}/Processors", names)
-        put(f"/Systems/{system}/Processors/CPU_0", ProcessorType="CPU")
-        for i, each in enumerate(names[1:]):
+    put(found, "/Systems/HGX_0", SerialNumber=f"board-{serial}", Processors=ref("/Systems/HGX_0/Processors"))
+    for system, name, first in (("System_0", "GPU_SXM_{}", 1), ("HGX_0", "GPU_{}", 0)):
+        names = [name.format(i + first) for i in range(gpus)]
+        collect(found, f"/Systems/{system}/Processors", ["CPU_0", *names])
+        put(found, f"/Systems/{system}/Processors/CPU_0", ProcessorType="CPU")
+        for i, each in enumerate(names):
             put(
+                found,
                 f"/Systems/{system}/Processors/{each}",
                 ProcessorType="GPU",
                 Model="NVIDIA GB300",
@@ -68,69 +87,73 @@ def tray(serial: str = "S1", gpus: int = 4, number: int = 0, *, expands: bool = 
                 UUID=UUID.format(number * 64 + i + 1),
                 Links={"Chassis": ref(f"/Chassis/GPU_{i}")},
             )
-    collect("/Chassis", ["Chassis_0", *(f"GPU_{i}" for i in range(gpus))])
+
+
+def _chassis(found: Resources, serial: str, gpus: int) -> None:
+    collect(found, "/Chassis", ["Chassis_0", *(f"GPU_{i}" for i in range(gpus))])
     put(
-        "/Chassis/Chassis_0",
+        found,
+        CHASSIS,
         ChassisType="Shelf",
         SerialNumber=f"chassis-{serial}",
-        ThermalSubsystem=ref("/Chassis/Chassis_0/ThermalSubsystem"),
-        PowerSubsystem=ref("/Chassis/Chassis_0/PowerSubsystem"),
-        EnvironmentMetrics=ref("/Chassis/Chassis_0/EnvironmentMetrics"),
+        ThermalSubsystem=ref(THERMAL),
+        PowerSubsystem=ref(f"{CHASSIS}/PowerSubsystem"),
+        EnvironmentMetrics=ref(f"{CHASSIS}/EnvironmentMetrics"),
         Links={"ComputerSystems": [ref("/Systems/System_0")]},
     )
-    thermal = "/Chassis/Chassis_0/ThermalSubsystem"
-    put(
-        thermal,
-        LeakDetection=ref(f"{thermal}/LeakDetection"),
-        Fans=ref(f"{thermal}/Fans"),
-        ThermalMetrics=ref(f"{thermal}/ThermalMetrics"),
-    )
-    put(f"{thermal}/LeakDetection", LeakDetectors=ref(f"{thermal}/LeakDetection/LeakDetectors"))
-    collect(f"{thermal}/LeakDetection/LeakDetectors", ["ColdPlate", "Manifold"])
-    well = {"State": "Enabled", "Health": "OK"}
+    parts = {name: ref(f"{THERMAL}/{name}") for name in ("LeakDetection", "Fans", "ThermalMetrics")}
+    put(found, THERMAL, **parts)
+    put(found, f"{THERMAL}/LeakDetection", LeakDetectors=ref(f"{THERMAL}/LeakDetection/LeakDetectors"))
+    collect(found, f"{THERMAL}/LeakDetection/LeakDetectors", ["ColdPlate", "Manifold"])
     for name in ("ColdPlate", "Manifold"):
-        put(f"{thermal}/LeakDetection/LeakDetectors/{name}", Name=name, DetectorState="OK", Status=well)
-    collect(f"{thermal}/Fans", ["Fan_1", "Fan_2"])
-    for name in ("Fan_1", "Fan_2"):
-        put(f"{thermal}/Fans/{name}", Name=name, Status=well)
+        put(found, f"{THERMAL}/LeakDetection/LeakDetectors/{name}", Name=name, DetectorState="OK", Status=WELL)
+    collect(found, f"{THERMAL}/Fans", ["Fan_1", "Fan_2"])
     readings = [
         {"DeviceName": "Front_IO_Temp_0", "Reading": 24.5},
         {"DeviceName": "GPU_0_TEMP_1", "PhysicalContext": "GPU", "Reading": 54.0},
         {"DeviceName": "SSD", "Reading": None},
     ]
-    put(f"{thermal}/ThermalMetrics", TemperatureReadingsCelsius=readings)
-    put("/Chassis/Chassis_0/PowerSubsystem", PowerSupplies=ref("/Chassis/Chassis_0/PowerSubsystem/PowerSupplies"))
-    collect("/Chassis/Chassis_0/PowerSubsystem/PowerSupplies", ["PSU_1", "PSU_2", "PSU_3"])
-    for name in ("PSU_1", "PSU_2"):
-        put(f"/Chassis/Chassis_0/PowerSubsystem/PowerSupplies/{name}", Name=name, Status=well)
-    put("/Chassis/Chassis_0/PowerSubsystem/PowerSupplies/PSU_3", Name="PSU_3", Status={"State": "Absent"})
-    put("/Chassis/Chassis_0/EnvironmentMetrics", PowerWatts={"Reading": 1349.25})
-    for i in range(gpus):
-        sensors = f"/Chassis/GPU_{i}/Sensors"
-        put(f"/Chassis/GPU_{i}", ChassisType="Component", Sensors=ref(sensors))
-        collect(sensors, [f"GPU_{i}_TEMP_0", f"GPU_{i}_TEMP_1", f"GPU_{i}_DRAM_0_Temp_0", f"GPU_{i}_Power_0"])
-        heat = {"ReadingType": "Temperature", "PhysicalContext": "GPU"}
-        put(f"{sensors}/GPU_{i}_TEMP_0", Reading=40.0 + i, **heat)
-        put(f"{sensors}/GPU_{i}_TEMP_1", Reading=50.0 - i, ReadingBasis="Headroom", **heat)
-        put(f"{sensors}/GPU_{i}_DRAM_0_Temp_0", Reading=44.0 + i, **heat)
-        put(f"{sensors}/GPU_{i}_Power_0", Reading=300.0 + i, ReadingType="Power")
-    collect("/Managers", ["HGX_BMC_0", "BMC_0"])
-    put("/Managers/HGX_BMC_0", ManagerType="BMC", FirmwareVersion="hgx-9")
-    put("/Managers/BMC_0", ManagerType="BMC", FirmwareVersion="2.10.0")
-    put("/UpdateService", FirmwareInventory=ref("/UpdateService/FirmwareInventory"))
-    collect("/UpdateService/FirmwareInventory", ["BMC", "CX8_0", "CX8_1", "IRoT_CX8_0"])
-    for name, version in (("BMC", "2.10.0"), ("CX8_0", "40.44.1036"), ("CX8_1", "40.44.1036"), ("IRoT_CX8_0", "1")):
-        put(f"/UpdateService/FirmwareInventory/{name}", Version=version)
-    services = "/Systems/System_0/LogServices"
-    collect(services, ["Dump", "EventLog"])
-    put(f"{services}/Dump", LogEntryType="OEM", Entries=ref(f"{services}/Dump/Entries"))
-    put(f"{services}/EventLog", LogEntryType="Event", Entries=ref(f"{services}/EventLog/Entries"))
-    put(f"{services}/EventLog/Entries", Members=[], **{"Members@odata.count": 0})
-    return found
+    put(found, f"{THERMAL}/ThermalMetrics", TemperatureReadingsCelsius=readings)
+    supplies = f"{CHASSIS}/PowerSubsystem/PowerSupplies"
+    put(found, f"{CHASSIS}/PowerSubsystem", PowerSupplies=ref(supplies))
+    collect(found, supplies, ["PSU_1", "PSU_2", "PSU_3"])
+    for path in (f"{THERMAL}/Fans/Fan_1", f"{THERMAL}/Fans/Fan_2", f"{supplies}/PSU_1", f"{supplies}/PSU_2"):
+        put(found, path, Name=path.rpartition("/")[2], Status=WELL)
+    put(found, f"{supplies}/PSU_3", Name="PSU_3", Status={"State": "Absent"})
+    put(found, f"{CHASSIS}/EnvironmentMetrics", PowerWatts={"Reading": 1349.25})
 
 
-LEAK = f"{PREFIX}/Chassis/Chassis_0/ThermalSubsystem/LeakDetection/LeakDetectors/Manifold"
-ENTRIES = f"{PREFIX}/Systems/System_0/LogServices/EventLog/Entries"
+def _gpu(found: Resources, i: int) -> None:
+    sensors = f"/Chassis/GPU_{i}/Sensors"
+    put(found, f"/Chassis/GPU_{i}", ChassisType="Component", Sensors=ref(sensors))
+    collect(found, sensors, [f"GPU_{i}_TEMP_0", f"GPU_{i}_TEMP_1", f"GPU_{i}_DRAM_0_Temp_0", f"GPU_{i}_Power_0"])
+    heat = {"ReadingType": "Temperature", "PhysicalContext": "GPU"}
+    put(found, f"{sensors}/GPU_{i}_TEMP_0", Reading=40.0 + i, **heat)
+    put(found, f"{sensors}/GPU_{i}_TEMP_1", Reading=50.0 - i, ReadingBasis="Headroom", **heat)
+    put(found, f"{sensors}/GPU_{i}_DRAM_0_Temp_0", Reading=44.0 + i, **heat)
+    put(found, f"{sensors}/GPU_{i}_Power_0", Reading=300.0 + i, ReadingType="Power")
+
+
+def _managed(found: Resources) -> None:
+    collect(found, "/Managers", ["HGX_BMC_0", "BMC_0"])
+    put(found, "/Managers/HGX_BMC_0", ManagerType="BMC", FirmwareVersion="hgx-9")
+    put(found, "/Managers/BMC_0", ManagerType="BMC", FirmwareVersion="2.10.0")
+    inventory = "/UpdateService/FirmwareInventory"
+    put(found, "/UpdateService", FirmwareInventory=ref(inventory))
+    versions = {"BMC": "2.10.0", "CX8_0": "40.44.1036", "CX8_1": "40.44.1036", "IRoT_CX8_0": "1"}
+    collect(found, inventory, list(versions))
+    for name, version in versions.items():
+        put(found, f"{inventory}/{name}", Version=version)
+    collect(found, SERVICES, ["Dump", "EventLog"])
+    put(found, f"{SERVICES}/Dump", LogEntryType="OEM", Entries=ref(f"{SERVICES}/Dump/Entries"))
+    put(found, f"{SERVICES}/EventLog", LogEntryType="Event", Entries=ref(f"{SERVICES}/EventLog/Entries"))
+    collect(found, f"{SERVICES}/EventLog/Entries", [])
+
+
+LEAK = f"{PREFIX}{THERMAL}/LeakDetection/LeakDetectors/Manifold"
+FAN = f"{PREFIX}{THERMAL}/Fans/Fan_2"
+SUPPLY = f"{PREFIX}{CHASSIS}/PowerSubsystem/PowerSupplies/PSU_2"
+ENTRIES = f"{PREFIX}{SERVICES}/EventLog/Entries"
 SESSIONS = f"{PREFIX}/SessionService/Sessions"
 
 

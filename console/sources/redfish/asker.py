@@ -59,11 +59,15 @@ class Asker:
             return None
         try:
             return await self.need(path)
-        except FATAL:
-            raise
         except SourceError as error:
+            self.check(error)
             self.skipped.append(f"{name_of(path)}: {error.message}")
             return None
+
+    def check(self, error: SourceError) -> None:
+        """Raise an error again that ends the visit."""
+        if isinstance(error, FATAL) or self.bmc.refused:
+            raise error
 
     async def members(self, path: str, wanted: re.Pattern[str] | None = None) -> list[Resource] | None:
         """Return the members of a collection, None where it cannot be read.
@@ -99,9 +103,8 @@ class Asker:
                 found = await self.need(path + self.expand)
                 if isinstance(found.get("Members"), list):
                     return found
-            except FATAL:
-                raise
-            except SourceError:
+            except SourceError as error:
+                self.check(error)
                 self.expand = ""  # it was offered and does not work: ask as everybody must be able to answer
         return await self.get(path)
 

@@ -42,6 +42,7 @@ class Books:
         self._nodes: tuple[NamedKeys, np.ndarray] | None = None
         self._shelves: tuple[NamedKeys, np.ndarray] | None = None
         self._gpus: tuple[tuple[object, ...], GpuKeys] | None = None
+        self._told: set[str] = set()
         self._told_facts: dict[str, tuple[object, ...]] = {}
 
     @property
@@ -101,7 +102,8 @@ class Books:
         for keys, rows_of, metrics in ((*self._nodes, METRICS), (*self._shelves, (SHELF_POWER,))):
             for metric in metrics:
                 values = self._values[metric][rows_of]
-                if len(keys) and not np.isnan(values).all():
+                if len(keys) and (metric in self._told or not np.isnan(values).all()):
+                    self._told.add(metric)
                     yield ColumnPart(metric, keys, values, self._at[rows_of])
 
     def _is_shelf(self, i: int, state: BmcState) -> bool:
@@ -126,7 +128,8 @@ class Books:
         at = np.array([state.at for _, state, _ in rows])
         for metric in GPU_METRICS:
             values = np.array([gpu.values.get(metric, math.nan) for _, _, gpu in rows], dtype=np.float32)
-            if not np.isnan(values).all():
+            if metric in self._told or not np.isnan(values).all():
+                self._told.add(metric)
                 yield ColumnPart(metric, self._gpus[1], values, at)
 
     def _named(self, i: int) -> bool:

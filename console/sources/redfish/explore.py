@@ -35,7 +35,7 @@ async def explore(asker: Asker, who: tuple[str, str]) -> Plan:
     systems = await asker.members(link(root, "Systems")) or []
     chassis = await asker.members(link(root, "Chassis")) or []
     managers = await asker.members(link(root, "Managers")) or []
-    first = next((path for each in (*systems, *_ranked(chassis)) if (path := link(each, "@odata.id"))), "")
+    first = next((path for each in (*systems, *_ranked(chassis), *managers) if (path := link(each, "@odata.id"))), "")
     essential = first or link(root, "Chassis") or link(root, "Systems") or link(root, "@odata.id")
     check_essential(await asker.need(essential), asker, who, essential)
     machines = [each for each in _ranked(chassis) if each.get("ChassisType") not in PARTS][:MOST_CHASSIS]

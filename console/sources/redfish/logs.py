@@ -11,7 +11,6 @@ from console.core.kernel_log import read_line
 from console.model.errors import SourceError
 from console.model.levels import Severity
 from console.model.xid import xid_of
-from console.sources.redfish.asker import FATAL
 from console.sources.redfish.resources import epoch_s, link, listed, name_of, text
 from console.sources.redfish.values import LogEntry
 
@@ -92,9 +91,8 @@ async def _page(asker: Asker, path: str, mark: Mark) -> Resource | None:
         return await asker.get(path)
     try:
         return await asker.need(f"{path}?$skip={mark.skip}" if mark.skip else f"{path}?$top={PAGE}")
-    except FATAL:
-        raise
-    except SourceError:
+    except SourceError as error:
+        asker.check(error)
         mark.plain, mark.skip = True, 0
         return await asker.get(path)
 

@@ -20,6 +20,11 @@ _BAD = ("Warning", "Critical")
 _NOTHING = re.compile(r"[\s0x.:-]*|n/?a|none|null|unknown|redacted|default string|not specified|to be filled.*", re.I)
 # The air that a machine takes in, by name: where no PhysicalContext says so.
 INLET = re.compile(r"inlet|intake|ambient|front[ _]?io[ _]?temp", re.I)
+# Where air is warm already, whatever the name says: a GPU module's inlet is behind the fans.
+_INSIDE = frozenset(
+    "Accelerator CPU CPUSubsystem Exhaust GPU GPUSubsystem Memory NetworkingDevice PowerSubsystem PowerSupply"
+    " StorageDevice".split()
+)
 _LONGEST = 200
 
 
@@ -87,8 +92,9 @@ def is_inlet(sensor: Mapping[str, Any]) -> bool:
     """Whether a temperature is that of the air taken in; headroom is no temperature."""
     if sensor.get("ReadingBasis") in ("Headroom", "Delta"):
         return False
-    if sensor.get("PhysicalContext") == "Intake":
-        return True
+    context = sensor.get("PhysicalContext")
+    if context == "Intake" or (isinstance(context, str) and context in _INSIDE):
+        return context == "Intake"
     said = " ".join(str(sensor.get(key) or "") for key in ("Name", "DeviceName", "Id"))
     return INLET.search(f"{said} {name_of(str(sensor.get('DataSourceUri') or ''))}") is not None
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from console.sources.redfish.visits import Bmc
 
-# Until all were asked once: so many a second, for a screen should not wait a minute.
-FIRST_RATE = 10.0
+# So many visits begin in a second, and more only where the minute is too short for that.
+MOST_RATE = 10.0
 # Failures double the pause up to so many cadences.
 MOST_PAUSES = 2.0
 LONGEST_RETRY_S = 600.0
@@ -45,9 +45,9 @@ class Rounds:
         self._monotonic = monotonic
         self._news = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
-        self._began_at = monotonic()
-        step_s = min(cadence_s / len(bmcs), 1 / FIRST_RATE)
-        self._due = [(self._began_at + i * step_s, i) for i in range(len(bmcs))]
+        began_at, step_s = monotonic(), min(cadence_s / len(bmcs), 1 / MOST_RATE)
+        # Each keeps the place in the minute that it has from the first round.
+        self._due = [(began_at + i * step_s, i) for i in range(len(bmcs))]
         # Whoever was asked in this turn is due in a later one.
         self._later: list[tuple[float, int]] = []
         self._records: OrderedDict[int, bytes] = OrderedDict()
@@ -141,18 +141,15 @@ class Rounds:
             finally:
                 self.visits += 1
                 bmc.task = None
-                self._later.append((self._next(bmc, number), number))
+                self._later.append((self._next(bmc), number))
 
-    def _next(self, bmc: Bmc, number: int) -> float:
-        """Return when a BMC is due again: at its own place in the minute, later where it fails or asks for it."""
-        place_s = self._cadence_s * number / len(self.bmcs)
-        least = bmc.started_at + self._cadence_s
-        turns = -(-(least - self._began_at - place_s) // self._cadence_s)
-        due = max(least, self._began_at + place_s + turns * self._cadence_s)
+    def _next(self, bmc: Bmc) -> float:
+        """Return when a BMC is due again: a minute after it was asked, later where it fails or asks for it."""
         if bmc.error is None:
-            return due
-        pause_s = self._cadence_s * (min(2.0 ** min(bmc.failures - 1, 8), MOST_PAUSES) - 1)
-        return max(due + pause_s, self._monotonic() + min(bmc.error.retry_after_s or 0.0, LONGEST_RETRY_S))
+            return bmc.started_at + self._cadence_s
+        pause_s = self._cadence_s * min(2.0 ** min(bmc.failures - 1, 8), MOST_PAUSES)
+        asked_s = min(bmc.error.retry_after_s or 0.0, LONGEST_RETRY_S)
+        return max(bmc.started_at + pause_s, self._monotonic() + asked_s)
 
     def _keep(self, number: int, bodies: Mapping[str, bytes]) -> None:
         raw = b"".join(path.encode() + b"\0" + body.replace(b"\0", b"") + b"\0" for path, body in bodies.items())

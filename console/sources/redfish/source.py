@@ -176,6 +176,8 @@ class RedfishSource:
 
         def decode() -> Iterator[Part]:
             yield from books.take(states, now)
+            if books.remarks:
+                notes["not as declared"] = "; ".join(books.remarks)
 
         return Reading(
             received_at=now,
