@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -150,3 +151,25 @@ def test_a_command_on_a_real_node_behind_a_jump_host(tmp_path: Path, monkeypatch
         assert "Accepted publickey" in site.log("jump")
         assert "lab/n1: shell starts" in log.read_text()
         assert "lab/n1: shell ends with 7" in log.read_text()
+        started, ended = map(json.loads, (tmp_path / "state" / "journal.jsonl").read_text().splitlines())
+        assert (started["event"], started["site"], started["node"], started["host"]) == (
+            "shell_started",
+            "lab",
+            "n1",
+            "n1",
+        )
+        assert (ended["event"], ended["exit_code"]) == ("shell_ended", 7)
+
+
+def test_read_only_opens_no_shell(fleet: str) -> None:
+    said = gigadeck("--fleet", fleet, "--read-only", "ssh", "n0001")
+    assert said.code == 5
+    assert "a shell can change things" in said.err
+    assert gigadeck("--fleet", fleet, "--read-only", "ssh", "--print", "n0001").code == 0
+
+
+@pytest.mark.parametrize(("target", "code"), [("muc1:n9999", 0), ("nowhere:n1", 2), ("muc1:", 2), ("muc1:-oX", 2)])
+def test_a_node_that_no_inventory_lists_may_be_taken_as_it_is(fleet: str, target: str, code: int) -> None:
+    said = gigadeck("--fleet", fleet, "ssh", "--unlisted", "--print", target)
+    assert said.code == code, said.err
+    assert code or said.out.strip().endswith("-- n9999.mgmt.muc1.example")

@@ -139,6 +139,9 @@ class NodeStream:
 
     def _row(self, line: str, at: float) -> None:
         cells = line.split(",")
+        if len(cells) < len(self.fields):  # a name may hold commas, but nothing takes any away
+            self._words(line)
+            return
         index = int(cells[0]) if cells[0].isdigit() and len(cells[0]) < 5 else 0
         if index <= self._last_index:
             self.flush()

@@ -188,6 +188,10 @@ class NodeWatch:
             return NotOffered(*self._who, text, "the user needs a login shell that can start /bin/sh")
         if failure is not None:
             return NotOffered(*self._who, f"{self.node}: {clean(failure.message, 200)}", failure.advice)
+        said = clean(" ".join(stream.said), 160)
+        if said and not stream.row_at:
+            text = f"{self.node}: nvidia-smi ended, and no row of what was asked for is in what it printed: {said}"
+            return NotOffered(*self._who, text, "is `command` an nvidia-smi that knows --query-gpu? else `form: xml`")
         return NotOffered(*self._who, f"{self.node}: nvidia-smi ended", "it is started again")
 
     def _fail(self, error: SourceError) -> None:

@@ -12,6 +12,7 @@ from console.sources.smi.failures import read_failure
 from console.sources.smi.rows import RowReader
 from console.sources.smi.values import wanted_fields
 from console.sources.smi.xml import SmiXmlError, read_xml
+from console.sources.ssh.stream import NodeStream
 
 PAYLOADS = Path(__file__).parents[4] / "shared" / "payloads" / "nvidia-smi"
 HANDLE = "Unable to determine the device handle for "
@@ -242,3 +243,55 @@ def test_captured_csv(path: Path) -> None:
     assert not math.isnan(gpu.values["power_w"])
     assert gpu.mig == ("mig" in str(path))
     assert math.isnan(gpu.values["util_pct"]) == gpu.mig
+
+
+# Of every driver the kit has: what nvidia-smi prints when it is asked for something else.
+OTHERS = ("*.txt", "cap*/*.txt", "cap*/*compute-apps.csv", "cap*/*retired-pages.csv")
+
+
+def other_payloads() -> list[Path]:
+    found = sorted(path for pattern in OTHERS for path in PAYLOADS.glob(pattern))
+    return found or [Path("absent")]
+
+
+@pytest.mark.payload
+@pytest.mark.parametrize("path", other_payloads(), ids=lambda path: "/".join(path.parts[-2:]))
+def test_what_was_not_asked_for_is_no_gpu_and_is_said(path: Path) -> None:
+    if not path.exists():
+        pytest.skip("the captured payloads are not beside the project")
+    fields = [group[0] for group in wanted_fields(BUILTIN)]
+    stream = NodeStream()
+    stream.feed(f"@@gigadeck start\n@@gigadeck fields {','.join(fields)}\n".encode(), 1.0)
+    stream.feed(path.read_bytes(), 2.0)
+    stream.feed(b"\n@@gigadeck exit 0\n", 3.0)
+    stream.flush()
+    assert not stream.rows
+    assert stream.said
+    assert not stream.lost
+    with pytest.raises(SmiXmlError, match="nvidia_smi_log"):
+        read_xml(path.read_text(), BUILTIN)
+
+
+@pytest.mark.payload
+def test_every_captured_file_of_nvidia_smi_is_read_or_refused_here() -> None:
+    if not PAYLOADS.exists():
+        pytest.skip("the captured payloads are not beside the project")
+    patterns = (*OTHERS, "*.xml", "cap*/*.query-gpu.csv")
+    covered = {path for pattern in patterns for path in PAYLOADS.glob(pattern)}
+    assert {path for path in PAYLOADS.rglob("*") if path.is_file()} - covered == {PAYLOADS / "INDEX.tsv"}
+
+
+@pytest.mark.parametrize("driver", ["470.256.02", "525.125.06", "535.183.01", "550.90.07", "570.124.06", "590.48.01"])
+@pytest.mark.parametrize(
+    ("cell", "trouble"),
+    [("[N/A]", False), ("N/A", False), ("[Not Supported]", False), ("", False), ("[Function Not Found]", False),
+     ("[Requested functionality has been deprecated]", False), ("[Insufficient Permissions]", False),
+     ("[Unknown Error]", True), ("ERR!", True), ("[GPU is lost]", True), ("[GPU requires reset]", True)],
+)  # fmt: skip
+def test_a_cell_without_a_value_in_the_rows_of_every_driver(driver: str, cell: str, trouble: bool) -> None:
+    fields = ("index", "uuid", "driver_version", "temperature.gpu", "power.draw")
+    gpu = RowReader(fields, BUILTIN).read(f"3, GPU-1, {driver}, {cell}, 66.92")
+    assert gpu is not None
+    assert math.isnan(gpu.values["temp_c"])
+    assert gpu.values["power_w"] == 66.92
+    assert bool(gpu.faults) == trouble
