@@ -16,6 +16,7 @@ need slurmctld slurmctld
 need slurmd slurmd
 need slurmrestd "slurmrestd slurm-wlm-basic-plugins slurm-wlm-jwt-plugin"
 need scontrol slurm-client
+need kubectl kubernetes-client # Debian's, only where there is none: it collides with Google's package of that name
 [ -n "$want" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   echo "note: not installed and not mine to install:$want (tests that need them will be skipped)" >&2
