@@ -21,6 +21,7 @@ SUBJECTS = {
     "a node": Subject("lab", "lab/h1/r1/n1", "n1", ("n1.example", "10.0.0.1")),
     "a GPU": Subject("lab", "lab/h1/r1/n1/g3", "n1", gpu=3, uuid="GPU-509665ad-b600-ac93-3616-d754b23d636d"),
     "a job": Subject("lab", "job:lab/1", job="1", nodes=("n1",), output="/tmp/%j.out"),
+    "a job that waits": Subject("lab", "job:lab/2", job="2"),
     "an odd name": Subject("lab", "lab/x", 'n"\\}|.*\x1b[31m/../..', ("..", "", "%2e%2e/jobs", "n1?x=1#y")),
     "nothing": Subject("lab", "lab"),
     "an odd job": Subject("lab", "job:lab/x", job="../nodes?x=1"),
@@ -100,7 +101,7 @@ async def test_asking_for_a_record_does_not_disturb_the_reading(kind: str) -> No
         list(reading.decode())
 
 
-@pytest.mark.parametrize("what", ["a job", "nothing"])
+@pytest.mark.parametrize("what", ["a job that waits", "nothing"])
 async def test_a_keeper_without_a_log_of_something_ends_at_once(kind: str, what: str) -> None:
     async with opened(kind) as source:
         if not isinstance(source, LogKeeper):

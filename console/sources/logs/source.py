@@ -92,9 +92,13 @@ class LogsSource:
         )
 
     async def follow(self, subject: Subject, since_at: float) -> AsyncGenerator[str, None]:
-        """Yield a node's kernel lines with their times, older ones first, then as they come; raises SourceError."""
-        names = tuple(dict.fromkeys(name for name in (subject.node, *subject.aliases) if name))[:MOST_NAMES]
-        if subject.job or not names:
+        """Yield the kernel lines of a node, or of the nodes of a job, older ones first, then as they come.
+
+        Each has its time, and its node where there are several; raises SourceError.
+        """
+        told = subject.nodes if subject.job else (subject.node, *subject.aliases)
+        names = tuple(dict.fromkeys(name for name in told if name))[:MOST_NAMES]
+        if not names:
             return
         store = await self._known_store()
         cursor = Cursor(int(since_at * SECOND_NS), FOLLOW_OVERLAP_S)
@@ -103,7 +107,7 @@ class LogsSource:
         while True:
             lines, _ = await self._page(store, ask)
             for line in cursor.take(lines, ask.end_ns, full=not ask.newest and len(lines) >= ask.limit):
-                yield f"{_clock_time(line.at_ns)} {line.text}"
+                yield f"{_clock_time(line.at_ns)} {f'{line.node}: ' if subject.job else ''}{line.text}"
             await self._sleep(HURRY_S if cursor.behind_s(self._now_ns()) else FOLLOW_EVERY_S)
             ask = Ask(cursor.start_ns, self._now_ns(), FOLLOW_LINES, nodes=names)
 

@@ -345,7 +345,22 @@ async def test_the_first_look_back_at_a_noisy_node_is_bounded(store: LogStore, m
         await source.aclose()
 
 
-async def test_a_job_has_no_kernel_log(store: LogStore) -> None:
+async def test_the_kernels_of_a_job_s_nodes_are_followed_together(store: LogStore) -> None:
+    store.add("of the first", NOW - 20, job="kernel", host="n0001")
+    store.add("of the second", NOW - 10, job="kernel", host="n0002")
+    store.add("of another", NOW - 5, job="kernel", host="n0003")
+    async with bad_server(store.behaviour) as server:
+        source = opened(server)
+        subject = Subject("muc1", "job:muc1/7", job="7", nodes=("n0001", "n0002"))
+        async with aclosing(source.follow(subject, NOW - 600)) as lines:
+            assert [await anext(lines) for _ in range(2)] == [
+                "03:33:00Z n0001: of the first",
+                "03:33:10Z n0002: of the second",
+            ]
+        await source.aclose()
+
+
+async def test_a_job_without_nodes_has_no_kernel_log(store: LogStore) -> None:
     async with bad_server(store.behaviour) as server:
         source = opened(server)
         assert [line async for line in source.follow(Subject("muc1", "p", job="4711"), NOW)] == []
