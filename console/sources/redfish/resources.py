@@ -22,9 +22,9 @@ _NOTHING = re.compile(r"[\s0x.:-]*|n/?a|none|null|unknown|redacted|default strin
 INLET = re.compile(r"inlet|intake|ambient|front[ _]?io[ _]?temp", re.I)
 # Where air is warm already, whatever the name says: a GPU module's inlet is behind the fans.
 _INSIDE = frozenset(
-    "Accelerator CPU CPUSubsystem Exhaust GPU GPUSubsystem Memory NetworkingDevice PowerSubsystem PowerSupply"
-    " StorageDevice".split()
-)
+    ("Accelerator", "CPU", "CPUSubsystem", "Exhaust", "GPU", "GPUSubsystem", "Memory", "NetworkingDevice",
+     "PowerSubsystem", "PowerSupply", "StorageDevice")
+)  # fmt: skip
 _LONGEST = 200
 
 
