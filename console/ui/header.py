@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from console.present.steady import Steady
 from console.ui.bars import GAP, Segment, ends, fit, line_width, segment
 
 if TYPE_CHECKING:
+    from console.model.jobs import Jobs
     from console.model.snapshot import SiteFrame, Snapshot
     from console.model.views import Line
 
@@ -166,7 +168,7 @@ def _totals(snapshot: Snapshot, steady: Steady) -> tuple[Segment, ...]:
     sites = snapshot.frame.sites
     live = [site for site in sites if not site.stale and site.data_at]
     power = _it_power_w(live, snapshot.at)
-    jobs = sum(site.jobs.running() for site in live if site.jobs.at)
+    jobs = sum(_running(site.jobs) for site in live if site.jobs.at)
     failing = sum(each.state in (SourceState.FAILING, SourceState.DISABLED) for each in snapshot.sources)
     lost = sum(each.total for site in sites for each in site.unjoined)
     found = [_live(sites, live)]
@@ -179,6 +181,17 @@ def _totals(snapshot: Snapshot, steady: Steady) -> tuple[Segment, ...]:
     if lost:
         found.append(segment(f"not joined {lost:,}", "state.warning", 6))
     return tuple(found)
+
+
+# The jobs of a site stay the same for many snapshots; they are large and must not be kept for this.
+_running_jobs: WeakKeyDictionary[Jobs, int] = WeakKeyDictionary()
+
+
+def _running(jobs: Jobs) -> int:
+    found = _running_jobs.get(jobs)
+    if found is None:
+        found = _running_jobs[jobs] = jobs.running()
+    return found
 
 
 def _megawatt(power_w: float) -> str:
