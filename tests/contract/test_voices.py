@@ -7,10 +7,7 @@ import pytest
 
 from console.model.errors import SourceError
 from console.model.ports import LogKeeper, Subject, Witness
-from tests.servers.logs import LogStore
-from tests.support.bad_http import bad_server
-from tests.support.kinds import KINDS, Served
-from tests.support.kinds import served as served_kind
+from tests.support.kinds import KINDS, served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,20 +25,7 @@ SUBJECTS = {
 }
 
 
-@asynccontextmanager
-async def served(kind: str) -> AsyncIterator[Served]:
-    """The good server of a kind."""
-    if kind != "logs":
-        async with served_kind(kind) as server:
-            yield server
-        return
-    store = LogStore("loki")
-    store.add("reboot: Restarting system")
-    async with bad_server(store.behaviour) as running:
-        yield Served("logs", running.port)
-
-
-@pytest.fixture(params=sorted({*KINDS, "logs"}))
+@pytest.fixture(params=sorted(KINDS))
 def kind(request: pytest.FixtureRequest) -> str:
     found: str = request.param
     return found

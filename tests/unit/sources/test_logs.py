@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -8,8 +10,12 @@ from urllib.parse import urlencode
 import pytest
 
 from console.config.values import SourceConfig, Timeouts
+from console.core.inventory import build_topology
 from console.core.kernel_signs import WORDS
+from console.engine.session import Session
+from console.engine.setup import SessionConfig, SiteSetup, SourceSetup
 from console.model.errors import BadPayload, NotOffered, RateLimited, SourceError, Unauthorized
+from console.model.inventory import NodeSpec
 from console.model.levels import Severity
 from console.model.ports import LogKeeper, Source, Subject
 from console.model.reading import EventsPart
@@ -21,7 +27,9 @@ from tests.servers.logs import LogStore
 from tests.support.bad_http import answer, bad_server
 
 if TYPE_CHECKING:
+    from console.engine.log_stream import LogStream
     from console.model.events import Event
+    from console.model.voices import VoiceLine
     from tests.support.bad_http import BadServer
 
 NOW = 1_784_000_000.0
@@ -415,3 +423,36 @@ def test_times_keep_their_nanoseconds(text: str, at_ns: int) -> None:
 def test_what_is_no_time_is_refused() -> None:
     with pytest.raises(ValueError, match="is no time"):
         time_ns("yesterday")
+
+
+# Through the engine
+
+
+def first_lines(stream: LogStream) -> tuple[VoiceLine, ...]:
+    deadline = time.monotonic() + 10
+    while not (lines := stream.take()) and time.monotonic() < deadline:
+        threading.Event().wait(0.005)
+    return lines
+
+
+async def test_events_reach_the_site_with_their_addresses_and_a_node_is_followed_through_the_session() -> None:
+    store = LogStore("loki")
+    store.add(OOM, time.time() - 5, job="kernel", host="n1.muc1.example:9100")
+    spec = NodeSpec("n1", hall="h1", rack="r1", aliases=("n1.muc1.example",))
+    async with bad_server(store.behaviour) as server:
+        config = SourceConfig("logs", "logs", server.url, options={"node_label": "host"})
+        setup = SourceSetup("logs", "logs", server.url, LogsSource("muc1", config), cadence_s=0.1)
+        site = SiteSetup("muc1", topology=build_topology("muc1", [spec], declared=True), sources=(setup,))
+        session = Session(SessionConfig("test", sites=(site,), snapshot_hz=20.0))
+        session.start()
+        try:
+            seen = await asyncio.to_thread(session.wait, lambda each: bool(each.frame.sites[0].events), 10.0)
+            event = seen.frame.sites[0].events[0]
+            assert (event.path, event.kind) == ("muc1/h1/r1/n1", "oom")
+            stream = session.follow("muc1/h1/r1/n1")
+            lines = await asyncio.to_thread(first_lines, stream)
+            assert lines[0].source == "logs"
+            assert lines[0].text.endswith(OOM)
+            stream.close()
+        finally:
+            await asyncio.to_thread(session.close, 2.0)
