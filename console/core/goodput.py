@@ -77,6 +77,6 @@ def _before(jobs: Jobs, earlier: Runs) -> NDArray[np.float64]:
     for place, job in enumerate(jobs.rows) if earlier else ():
         runs = earlier.get((job.cluster, job.id))
         if runs:
-            seconds = sum(max(run.job.end_at - run.job.start_at, 0.0) for run in runs)
+            seconds = sum(max(run.end_at - run.job.start_at, 0.0) for run in runs)
             found[place] = len(runs), runs[0].job.start_at, seconds
     return found

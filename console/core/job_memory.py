@@ -6,7 +6,6 @@ Slurm forgets a job MinJobAge (300 s unless set) after its end, and all earlier 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.core.job_states import ENDED_RANK, HOLDING_RANK, WAITING_RANK, rank
@@ -36,12 +35,14 @@ class JobMemory:
     def take(self, before: Jobs | None, now: Jobs, topology: SiteTopology, at: float) -> None:
         """Compare two lists of the same scheduler, both on rows of `topology`; `at` is UTC epoch seconds."""
         if before is not None:
-            unchanged = set(map(id, now.rows))
-            moved = [index for index, job in enumerate(before.rows) if id(job) not in unchanged]
-            if moved:
-                later = {_key(job): job for job in now.rows}
-                for index in moved:
-                    self._compare(before, index, later.get(_key(before.rows[index])), topology)
+            # A source hands on the same object for a job that has not changed: most of ten thousand are passed by.
+            there, were = set(map(id, now.rows)), set(map(id, before.rows))
+            moved = [index for index, job in enumerate(before.rows) if id(job) not in there]
+            later = {_key(job): job for job in now.rows if id(job) not in were} if moved else {}
+            for index in moved:
+                job = before.rows[index]
+                if job.start_at:
+                    self._compare(before, index, later.get(_key(job)), topology)
         self._forget(at)
 
     def listed(self) -> tuple[EndedRun, ...]:
@@ -54,7 +55,7 @@ class JobMemory:
         if held and (now is None or rank(now.state) > HOLDING_RANK or now.start_at > job.start_at):
             again = now is not None and rank(now.state) != ENDED_RANK
             nodes = tuple(topology.nodes[row] for row in before.nodes_of(index, topology).tolist())
-            ended = now if now is not None and not again else replace(job, end_at=job.end_at or before.at)
+            ended = now if now is not None and not again else job
             self._keep(EndedRun(ended, nodes, before.at, again))
         elif now is None and rank(job.state) == ENDED_RANK:
             known = self._runs.get((_key(job), job.start_at))
@@ -80,3 +81,30 @@ class JobMemory:
 
 def _key(job: Job) -> Key:
     return job.cluster, job.id
+
+
+class JobMemories:
+    """The memories of all schedulers of a site; lists are compared when somebody asks, not when they come in."""
+
+    def __init__(self) -> None:
+        self._memories: dict[str, JobMemory] = {}
+        self._waiting: dict[str, tuple[Jobs, Jobs, SiteTopology, float]] = {}
+        self._listed: tuple[EndedRun, ...] = ()
+
+    def note(self, source: str, before: Jobs | None, now: Jobs, topology: SiteTopology, at: float) -> None:
+        """Take note of a new list of a scheduler, on the rows of `topology` as the one before it."""
+        if source in self._waiting:
+            self._compare(source)
+        if before is not None:
+            self._waiting[source] = (before, now, topology, at)
+
+    def listed(self) -> tuple[EndedRun, ...]:
+        """Return the runs that are remembered, those of one scheduler after those of another."""
+        if self._waiting:
+            for source in list(self._waiting):
+                self._compare(source)
+            self._listed = tuple(run for memory in self._memories.values() for run in memory.listed())
+        return self._listed
+
+    def _compare(self, source: str) -> None:
+        self._memories.setdefault(source, JobMemory()).take(*self._waiting.pop(source))

@@ -12,7 +12,7 @@ from console.core.addresses import addressed
 from console.core.aggregates import Told, told, told_remapped
 from console.core.facts import MOST_FACTS, fact_domains, facts_remapped, same_facts, sound, told_facts
 from console.core.foreign_alerts import ForeignAlerts
-from console.core.job_memory import JobMemory
+from console.core.job_memory import JobMemories
 from console.core.join import Join, Joiner
 from console.core.placement import Placed, all_jobs, jobs_remapped, placed
 from console.core.remap import named_map, row_count, row_map
@@ -75,7 +75,7 @@ class SiteMerger:
         self._told: dict[tuple[str, str, Level], Told] = {}
         self._placed: dict[str, Placed] = {}
         self._jobs: Jobs | None = None
-        self._ended: dict[str, JobMemory] = {}
+        self._ended = JobMemories()
         self._reservations: dict[str, tuple[Reservation, ...]] = {}
         self._reports: dict[str, NodeReports] = {}
         self._facts: dict[tuple[str, str], NodeFacts] = {}
@@ -150,7 +150,7 @@ class SiteMerger:
             facts=MappingProxyType(dict(self._facts)),
             fact_domains=MappingProxyType(self._fact_domains),
             reservations=MappingProxyType(dict(self._reservations)),
-            ended=tuple(run for memory in self._ended.values() for run in memory.listed()),
+            ended=self._ended.listed(),
         )
 
     def _column(self, part: ColumnPart, source: str, stale_after_s: float, received_at: float) -> None:
@@ -225,8 +225,7 @@ class SiteMerger:
         if order is None:
             self._strangers.note(source, "jobs", received_at, done.missed, len(done.missed))
         before = self._placed.get(source)
-        memory = self._ended.setdefault(source, JobMemory())
-        memory.take(before.jobs if before else None, done.jobs, self._mapped, received_at)
+        self._ended.note(source, before.jobs if before else None, done.jobs, self._mapped, received_at)
         self._placed[source] = done
         self._jobs = None
 

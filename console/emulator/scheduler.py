@@ -36,7 +36,7 @@ MOST_RUNNING, BIG_GPUS = 1_650, 512
 COMPLETING_S = 4.0
 MOST_SMALL_GPUS = 250.0
 _CENSUS_GPUS = 100_000
-_RESOURCES, _PRIORITY, _NODE_DOWN = "Resources", "Priority", "NodeDown"
+_RESOURCES, _PRIORITY, _NODE_DOWN, _EXIT = "Resources", "Priority", "NodeDown", "NonZeroExitCode"
 _HELD = ("Dependency", "QOSMaxGRESPerUser", "BeginTime")
 
 
@@ -164,7 +164,8 @@ class Scheduler:
             self.changed += 1
         elif entry.state is JobState.COMPLETING:
             self._release(entry)
-            self._close(entry, entry.draw.ending, at)
+            reason = _EXIT if entry.draw.ending is JobState.FAILED else ""
+            self._close(entry, entry.draw.ending, at, reason)
 
     def _release(self, entry: Entry) -> None:
         for rows in self._rows(entry):

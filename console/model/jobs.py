@@ -99,6 +99,11 @@ class EndedRun:
     seen_at: float
     again: bool = False
 
+    @property
+    def end_at(self) -> float:
+        """When it ended, as the scheduler told, else when it was last seen."""
+        return self.job.end_at or self.seen_at
+
 
 @dataclass(frozen=True, eq=False)
 class Jobs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -198,7 +199,7 @@ def _ended_here(subject: WhySubject) -> Iterator[tuple[Job, list[int]]]:
             continue
         nodes = [row for name in run.nodes if (row := frame.topology.node_row(name)) is not None and row in rows]
         if nodes and key not in seen:
-            yield run.job, nodes
+            yield run.job if run.job.end_at else replace(run.job, end_at=run.seen_at), nodes
 
 
 def ending(job: Job) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.core import job_memory
-from console.core.job_memory import KEPT_S, JobMemory
+from console.core.job_memory import KEPT_S, JobMemories, JobMemory
 from console.model.jobs import Job, Jobs, JobState
 from tests.support.panels import NOW, topology
 
@@ -39,7 +39,7 @@ def test_a_job_that_is_gone_between_two_lists_ended_unseen() -> None:
     memory = JobMemory()
     memory.take(held(RUNNING), held(), SITE, NOW + 30)
     (run,) = memory.listed()
-    assert (run.job.state, run.job.end_at, run.nodes) == (JobState.RUNNING, NOW, ("n0001", "n0002"))
+    assert (run.job.state, run.end_at, run.nodes) == (JobState.RUNNING, NOW, ("n0001", "n0002"))
 
 
 def test_a_job_that_is_started_anew_leaves_its_earlier_run() -> None:
@@ -47,7 +47,7 @@ def test_a_job_that_is_started_anew_leaves_its_earlier_run() -> None:
     again = replace(RUNNING, start_at=NOW + 10, restarts=1)
     memory.take(held(RUNNING), held(again), SITE, NOW + 30)
     (run,) = memory.listed()
-    assert (run.again, run.job.start_at, run.job.end_at) == (True, NOW - 3600, NOW)
+    assert (run.again, run.job.start_at, run.end_at) == (True, NOW - 3600, NOW)
 
 
 def test_waiting_jobs_and_unchanged_ones_leave_nothing() -> None:
@@ -64,3 +64,15 @@ def test_the_memory_is_bounded_in_time_and_number(monkeypatch: pytest.MonkeyPatc
     assert [run.job.id for run in memory.listed()] == ["2", "3", "4"]
     memory.take(held(), held(), SITE, NOW + KEPT_S + 1)
     assert memory.listed() == ()
+
+
+def test_lists_are_compared_when_somebody_asks_and_none_is_passed_over() -> None:
+    memories = JobMemories()
+    later = replace(RUNNING, id="8")
+    memories.note("slurm", None, held(RUNNING), SITE, NOW)
+    assert memories.listed() == ()
+    memories.note("slurm", held(RUNNING), held(later), SITE, NOW + 30)
+    memories.note("slurm", held(later), held(), SITE, NOW + 60)
+    memories.note("other", held(replace(RUNNING, id="9")), held(), SITE, NOW + 60)
+    assert [run.job.id for run in memories.listed()] == ["7", "8", "9"]
+    assert memories.listed() is memories.listed()

@@ -68,7 +68,10 @@ def test_times_of_jobs_make_sense(storm):
     for state in states[::10]:
         for job in state.jobs:
             assert 0 < job.submit_at <= state.at
-            assert bool(job.reason) == (job.state in (JobState.PENDING, JobState.NODE_FAIL))
+            assert (
+                bool(job.reason) == (job.state in (JobState.PENDING, JobState.NODE_FAIL))
+                or job.state is JobState.FAILED
+            )
             if job.state is not JobState.PENDING and job.start_at:
                 assert job.submit_at <= job.start_at <= state.at
             if job.end_at:
