@@ -16,8 +16,9 @@ SORTS: dict[str, Callable[[Node], object]] = {
     "kind": lambda node: (node.first.kind, node.since, node.path),
     "since": lambda node: (-node.since, node.path),
     "where": lambda node: node.path,
-    "severity": lambda node: (node.severity.rank, -node.since, node.path),
 }
+# The worst first, those of one kind together.
+USUAL = "severity"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,15 @@ def nodes_of(snapshot: Snapshot, place: Place) -> list[Node]:
         rows = [row for row in rows if row.severity is not Severity.INFO]
     taken = _filter(snapshot, place.where)
     nodes = [node for node in _by_node(rows) if taken(node)]
-    key = SORTS.get(place.sort.removeprefix("-"))
-    if key is not None:
+    if sorted_by(place) != USUAL:
+        key = SORTS[place.sort.removeprefix("-")]
         return sorted(nodes, key=key, reverse=place.sort.startswith("-"))  # type: ignore[arg-type]  # tuples and texts
     return sorted(nodes, key=lambda node: (-node.severity.rank, node.first.kind, node.since, node.path))
+
+
+def sorted_by(place: Place) -> str:
+    """Return the column that orders the rows; by severity, the worst come first."""
+    return place.sort if place.sort.removeprefix("-") in SORTS else USUAL
 
 
 def _by_node(rows: list[Disagreement]) -> list[Node]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.plugin import Align, ExpressionError, Part, Span, Split, Table, TableColumn, Text, clean, format_value
 
-from .chosen import Node, nodes_of
+from .chosen import Node, nodes_of, sorted_by
 from .witnesses import witnesses
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def node_table(nodes: Sequence[Node], snapshot: Snapshot, place: Place) -> Table
         ids=[node.id for node in nodes],
         title=_title(snapshot),
         total=len(nodes),
-        sort=place.sort,
+        sort=sorted_by(place),
         empty=_empty(snapshot, place),
         severities=[node.severity.value for node in nodes],
     )
