@@ -9,6 +9,7 @@ import numpy as np
 
 from console.core.texts import remembered
 from console.model.levels import Level
+from console.model.scheduling import NodeFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.core.disagreements.hearing import Hearing
-    from console.model.scheduling import NodeFacts
     from console.model.snapshot import SiteFrame
+    from console.model.topology import Domain
 
     Truths = NDArray[np.bool_]
     Codes = NDArray[np.int64]
@@ -63,12 +64,24 @@ def rare_of(site: SiteFrame, facts: NodeFacts) -> Truths:
 
 
 def facts_heard(site: SiteFrame, fact: str, hearing: Hearing) -> list[NodeFacts]:
-    """Return what the voices that are heard say of one thing."""
-    return [
+    """Return what the voices that are heard say of one thing; where none does, the inventory's domains of that name."""
+    heard = [
         each
         for (source, name), each in site.facts.items()
         if name == fact and not hearing.is_quiet(site.site, source) and len(each.codes) == len(site.topology.nodes)
     ]
+    declared = site.topology.domains.get(fact)
+    told = any(name == fact for _, name in site.facts)
+    if told or declared is None or declared.unit is not Level.NODE:
+        return heard
+    return [remembered(declared, "as facts", lambda: _as_facts(declared, len(site.topology.nodes)))]
+
+
+def _as_facts(domain: Domain, nodes: int) -> NodeFacts:
+    """Return domains of nodes as facts; a node that is in several has the last one."""
+    codes = np.full(nodes, -1, dtype=np.int32)
+    codes[domain.members] = np.repeat(np.arange(len(domain.names), dtype=np.int32), np.diff(domain.starts))
+    return NodeFacts(domain.kind, domain.names, codes, 0.0, "inventory")
 
 
 def few(codes: Codes, like: Codes, texts: int) -> Truths:

@@ -5,8 +5,11 @@ import pytest
 from console.core.disagreements.hearing import hearing_of
 from console.core.disagreements.stances import stance
 from console.core.disagreements.words import voices_of
+from console.core.inventory import build_topology
 from console.model.events import Alert, AlertState
+from console.model.inventory import NodeSpec
 from console.model.levels import Severity
+from console.model.reading import TopologyPart
 from console.model.scheduling import NodeReason, NodeState
 from console.model.snapshot import SourceState, SourceStatus
 from tests.support.voices import CORDONED, DOWN, DRAINED, IDLE, MIXED, NOW, READY, Voices, node_names
@@ -260,3 +263,12 @@ def test_two_spellings_of_one_version_are_no_minority(site):
     site.now += 1
     site.fact("os", dict.fromkeys(NAMES[:5], "Ubuntu 22.04.4 LTS"), source="kubernetes")
     assert not site.judged().counts
+
+
+def test_domains_that_the_inventory_declares_are_compared_where_nobody_tells_the_fact():
+    specs = [NodeSpec(name, gpus=4, domains={"driver": ("580" if name != "n05" else "570",)}) for name in NAMES]
+    site = Voices(NAMES)
+    site.apply(TopologyPart(build_topology("muc1", specs, version=9, declared=True)), "inventory")
+    assert set(site.rows("minority-driver")) == {"n05"}
+    site.fact("driver", dict.fromkeys(NAMES, "580"))
+    assert not site.rows("minority-driver"), "what the nodes themselves say counts"
