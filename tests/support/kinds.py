@@ -15,9 +15,13 @@ import httpx
 from console.config.values import SiteConfig, SourceConfig, SshConfig, Timeouts
 from console.model.builtin_metrics import BUILTIN
 from console.sources.registry import open_source
+from tests.servers import kube
 from tests.servers.emulator import emulator
 from tests.servers.logs import LogStore
+from tests.servers.smi import fake_smi
+from tests.servers.sshd import ssh_site
 from tests.support.bad_http import answer, bad_server
+from tests.support.fake_redfish import FakeBmc, tray
 from tests.support.fake_slurm import FakeSlurm, job, node
 from tests.support.fake_store import POWER, TEMP, FakeStore, gpu_row
 
@@ -122,15 +126,6 @@ async def _site() -> AsyncIterator[Served]:
 async def _logs() -> AsyncIterator[Served]:
     of = LogStore("loki")
     for i in range(GPUS):
-        of.add("reboot: Restarting system", job="kernel", host=f"n{i}")
-    async with bad_server(of.behaviour) as server:
-        yield Served("logs", server.port)
-
-
-@asynccontextmanager
-async def _logs() -> AsyncIterator[Served]:
-    of = LogStore("loki")
-    for i in range(GPUS):
         of.add("reboot: Restarting system", time.time() - 60, job="kernel", host=f"n{i}")
     async with bad_server(of.behaviour) as server:
         yield Served("logs", server.port)
@@ -179,6 +174,9 @@ KINDS: Mapping[str, Callable[[], Any]] = {
     "alertmanager": _pager,
     "slurm": _slurm,
     "logs": _logs,
+    "kubernetes": _kubernetes,
+    "redfish": _redfish,
+    "ssh": _ssh,
 }
 
 
