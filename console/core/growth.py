@@ -32,14 +32,11 @@ class NewNode:
     rack: str = ""
 
 
-def grow(
-    old: SiteTopology, new: Sequence[NewNode], gpus: NDArray[np.int64], spellings: Mapping[str, int]
-) -> SiteTopology:
-    """Return the topology with `new` nodes; `gpus` int64[old nodes + new] is how many slots each node then has.
+def grow(old: SiteTopology, new: Sequence[NewNode], tree: Arrangement, spellings: Mapping[str, int]) -> SiteTopology:
+    """Return the topology with `new` nodes, in the order that `arranged` found.
 
     `spellings` maps what voices say to positions among old and new nodes.
     """
-    tree = _arranged(old, new, gpus)
     rows = tree.rows()
     node_rows = rows[: len(old.nodes)]
     gpu_rows = _gpu_rows(old, tree, node_rows)
@@ -67,7 +64,8 @@ def grow(
     )
 
 
-def _arranged(old: SiteTopology, new: Sequence[NewNode], gpus: NDArray[np.int64]) -> Arrangement:
+def arranged(old: SiteTopology, new: Sequence[NewNode], gpus: NDArray[np.int64]) -> Arrangement:
+    """Return old and new nodes in order; `gpus` int64[old nodes + new] is how many slots each node then has."""
     halls = [old.halls[row] for row in old.parents(Level.NODE, Level.HALL).tolist()]
     racks = [old.racks[row] for row in old.parents(Level.NODE, Level.RACK).tolist()]
     return arrange(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from console.core.learning import learn
+from console.core.learning import learn, learn_steps
 from console.core.naming import NodeNames
 from console.core.remap import is_identity, level_names, named_map, row_count
 from console.model.identity import format_uuid
@@ -17,7 +17,7 @@ from console.model.reading import GpuKeys, InOrder
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -90,6 +90,22 @@ class Joiner:
         self._remember(keys, join)
         return join
 
+    def prepare(self, keys: Keys) -> Iterator[None]:
+        """Learn from keys that are new here a step at a time, so that the next `join` of them finds it done.
+
+        Where something else changes the topology meanwhile, what was learned is dropped, and `join` learns anew.
+        """
+        known = self._joins.get(id(keys))
+        if not isinstance(keys, GpuKeys) or keys in self._taught or (known and known[1] is self.topology):
+            return
+        before = self.topology
+        for learned in learn_steps(before, keys, self._layout):
+            if self.topology is not before:
+                return
+            if learned is not None:
+                self._remember(keys, self._learned(keys, *learned))
+            yield
+
     def replace(self, topology: SiteTopology) -> None:
         """Take another topology; every join is made anew when it is next needed."""
         self.topology = topology
@@ -145,7 +161,9 @@ class Joiner:
 
     def _gpus(self, keys: GpuKeys) -> Join:
         # The same keys joined again have nothing new to say: two voices that contradict each other must not flap.
-        topology, rows = learn(self.topology, keys, self._layout, firm=keys in self._taught)
+        return self._learned(keys, *learn(self.topology, keys, self._layout, firm=keys in self._taught))
+
+    def _learned(self, keys: GpuKeys, topology: SiteTopology, rows: Rows) -> Join:
         self._taught.add(keys)
         if topology is not self.topology:
             self.replace(topology)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.core.arrange import SLOT_LIMIT
-from console.core.growth import NewNode, grow
+from console.core.growth import NewNode, arranged, grow
 from console.core.naming import NodeNames, local_name, without_port
 from console.core.remap import find_slots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     Longs = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
+# So much is done at a time: a few milliseconds.
+KEYS_A_STEP = 20_000
+NAMES_A_STEP = 2_000
+
 
 def learn(
     topology: SiteTopology, keys: GpuKeys, layout: Layout | None = None, *, firm: bool = False
@@ -35,32 +39,61 @@ def learn(
     is a swap; a UUID in another slot has moved. A UUID or slot that this very reading also confirms as it was keeps
     its place, and the contradicting key does not join: two voices in one body must not make the site flap. Nodes and
     slots are added only where the site is not declared. `firm` lets keys fill gaps but move and replace nothing.
+    """
+    for learned in learn_steps(topology, keys, layout, firm=firm):
+        if learned is not None:
+            return learned
+    raise AssertionError("learning ends with what was learned")
 
-    100,000 GPUs that nobody knew take about 0.2 s, once; no single call in it holds the interpreter's lock over 10 ms.
+
+def learn_steps(
+    topology: SiteTopology, keys: GpuKeys, layout: Layout | None = None, *, firm: bool = False
+) -> Iterator[tuple[SiteTopology, Rows] | None]:
+    """Yield None after each step of `learn`, and at last what it returns.
+
+    100,000 GPUs that nobody knew take about 0.2 s, once; a step of them takes a fraction of that.
     """
     names = NodeNames(topology)
-    nodes = names.rows(keys.nodes)
+    yield None
+    nodes = yield from _rows(names, keys.nodes)
     slots = _numbered(topology, keys, nodes)
+    yield None
     if not topology.declared:
-        grown = _grown(topology, keys, names, nodes, slots, layout)
+        grown = yield from _grown(topology, keys, names, nodes, slots, layout)
         if grown is not topology:
-            topology, nodes = grown, NodeNames(grown).rows(keys.nodes)
+            names = NodeNames(grown)
+            yield None
+            topology, nodes = grown, (yield from _rows(names, keys.nodes))
     by_slot = find_slots(topology, nodes.astype(np.int64), slots)
+    yield None
     by_uuid = topology.uuids.find(keys.uuid_high, keys.uuid_low)
+    yield None
     rows = np.where(by_slot >= 0, by_slot, by_uuid)
     known = _known(keys)
     confirmed = known & (by_slot >= 0) & (by_slot == by_uuid)
     claims = np.flatnonzero(known & (by_slot >= 0) & (by_slot != by_uuid))
     if not len(claims):
-        return topology, rows
+        yield topology, rows
+        return
     able = claims[_empty(topology, by_slot[claims]) & (by_uuid[claims] < 0)] if firm else claims
     winners = _winners(topology, keys, able, by_slot, by_uuid, by_slot[confirmed])
+    yield None
     if len(winners):
         topology = _with_uuids(topology, keys, winners, by_slot, by_uuid)
+        yield None
     at = by_slot[claims]
     held = (topology.uuid_high[at] == keys.uuid_high[claims]) & (topology.uuid_low[at] == keys.uuid_low[claims])
     rows[claims[~held]] = -1
-    return topology, rows
+    yield topology, rows
+
+
+def _rows(names: NodeNames, spellings: Sequence[str]) -> Generator[None, None, Rows]:
+    """Return the row of each spelling, a slice of them a step."""
+    rows = np.empty(len(spellings), dtype=np.int32)
+    for start in range(0, len(spellings), KEYS_A_STEP):
+        rows[start : start + KEYS_A_STEP] = names.rows(spellings[start : start + KEYS_A_STEP])
+        yield
+    return rows
 
 
 def _known(keys: GpuKeys) -> Flags:
@@ -151,12 +184,17 @@ def _free_slots(topology: SiteTopology, node: int, unknown: Flags) -> list[int]:
 
 def _grown(
     topology: SiteTopology, keys: GpuKeys, names: NodeNames, nodes: Rows, slots: Longs, layout: Layout | None
-) -> SiteTopology:
-    """Return the topology with every node and slot that the keys tell of; the same object when all are there."""
+) -> Generator[None, None, SiteTopology]:
+    """Return, after some steps, the topology with every node and slot that the keys tell of; the same if it has all."""
     elsewhere = topology.uuids.find(keys.uuid_high, keys.uuid_low) >= 0
     usable = (slots >= 0) & (slots < SLOT_LIMIT)
-    said = dict.fromkeys(map(keys.nodes.__getitem__, np.flatnonzero((nodes < 0) & usable & ~elsewhere).tolist()))
-    new, spellings = _new_nodes([each for each in said if each], names, layout, len(topology.nodes))
+    unknown = np.flatnonzero((nodes < 0) & usable & ~elsewhere).tolist()
+    said: dict[str, None] = {}
+    for start in range(0, len(unknown), KEYS_A_STEP):
+        said |= dict.fromkeys(map(keys.nodes.__getitem__, unknown[start : start + KEYS_A_STEP]))
+        yield
+    said.pop("", None)
+    new, spellings = yield from _new_nodes(said, names, layout, len(topology.nodes))
     at = nodes.astype(np.int64)
     if spellings:
         spelled = {name: spellings.get(name, -1) for name in dict.fromkeys(keys.nodes)}
@@ -166,15 +204,18 @@ def _grown(
     wanted = counts.copy()
     useful = usable & (at >= 0)
     np.maximum.at(wanted, at[useful], slots[useful] + 1)
+    yield
     if not spellings and (wanted == counts).all():
         return topology
-    return grow(topology, new, wanted, spellings)
+    tree = arranged(topology, new, wanted)
+    yield
+    return grow(topology, new, tree, spellings)
 
 
 def _new_nodes(
     said: Iterable[str], names: NodeNames, layout: Layout | None, known: int
-) -> tuple[list[NewNode], dict[str, int]]:
-    """Return the new nodes, and the position among known and new nodes of each spelling."""
+) -> Generator[None, None, tuple[list[NewNode], dict[str, int]]]:
+    """Return, after some steps, the new nodes, and the position among known and new nodes of each spelling."""
     new: list[NewNode] = []
     positions: dict[str, int] = {}
     spellings: dict[str, int] = {}
@@ -187,4 +228,6 @@ def _new_nodes(
             positions[name] = known + len(new)
             new.append(NewNode(name, hall, rack))
         spellings[spelling] = row if row >= 0 else positions[name]
+        if len(spellings) % NAMES_A_STEP == 0:
+            yield
     return new, spellings

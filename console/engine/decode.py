@@ -23,6 +23,10 @@ Key = tuple[str, str]
 class DecodeSink(Protocol):
     """Who takes the parts, and hears of the end."""
 
+    def prepare(self, record: SourceRecord, part: Part) -> Iterator[None]:
+        """Do in short steps what applying a part would take long for."""
+        ...
+
     def apply(self, record: SourceRecord, reading: Reading, part: Part) -> None:
         """Merge one part."""
         ...
@@ -43,6 +47,8 @@ class _Decoding:
     parts: Iterator[Part]
     started: float
     data_at: float = 0.0
+    part: Part | None = None
+    steps: Iterator[None] | None = None
 
 
 class DecodeRing:
@@ -88,16 +94,29 @@ class DecodeRing:
         return True
 
     def _advance(self, decoding: _Decoding) -> bool:
-        part = next(decoding.parts, None)
+        part = next(decoding.parts, None) if decoding.part is None else decoding.part
+        decoding.part = None
         if part is None:
             self._sink.decoded(decoding.record, decoding.reading, decoding.data_at)
             return False
         if self._clock.monotonic() - decoding.started > DECODE_LIMIT_S:
             raise BadPayload(*decoding.record.key, f"the answer is not decoded after {DECODE_LIMIT_S:g} s")
+        if not self._is_prepared(decoding, part):
+            decoding.part = part
+            return True
         self._sink.apply(decoding.record, decoding.reading, part)
         if isinstance(part, ColumnPart | AggregatePart):
             # A clock that runs ahead must not keep its data fresh after the source is gone.
             decoding.data_at = max(decoding.data_at, min(_newest(part.at), decoding.reading.received_at))
+        return True
+
+    def _is_prepared(self, decoding: _Decoding, part: Part) -> bool:
+        """Take one step of what prepares a part; return whether there is none left."""
+        if decoding.steps is None:
+            decoding.steps = self._sink.prepare(decoding.record, part)
+        for _ in decoding.steps:
+            return False
+        decoding.steps = None
         return True
 
 

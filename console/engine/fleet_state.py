@@ -66,6 +66,10 @@ class FleetState:
         self._seq = 0
         self.history = HistoryRings(config.metrics)
 
+    def prepare(self, record: SourceRecord, part: Part) -> Iterator[None]:
+        """Do in short steps what applying a part would take long for."""
+        return self._mergers[record.site].prepare(part)
+
     def apply(self, record: SourceRecord, reading: Reading, part: Part) -> None:
         """Merge one part of a reading."""
         stale_after_s = max(record.stale_after_s, reading.stale_after_s)

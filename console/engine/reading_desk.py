@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from console.engine.poller import Poller
 from console.engine.threads import LagMeter, LoopThread
+from console.model.errors import NoDataError
 from console.model.ports import SignsIn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 
     from console.engine.compute import Compute
     from console.engine.fleet_state import FleetState
@@ -78,16 +79,31 @@ class ReadingDesk:
 
     def sign_in(self, site: str, ask: Callable[[Question], Future[str | None]]) -> Future[str]:
         """Let a site's sources log in where they wait for that; `ask` is called on the loop thread."""
+        return self._later(lambda: self._sign_in(site, lambda question: asyncio.wrap_future(ask(question))))
+
+    def way(self, site: str, host: str) -> Future[str]:
+        """Return, when it is known, a socket to a host through what a person logged in to; empty for none."""
+        return self._later(lambda: self._way(site, host))
+
+    def _later(self, work: Callable[[], Coroutine[Any, Any, str]]) -> Future[str]:
         told: Future[str] = Future()
 
-        async def work() -> None:
+        async def done() -> None:
             try:
-                told.set_result(await self._sign_in(site, lambda question: asyncio.wrap_future(ask(question))))
+                told.set_result(await work())
             except BaseException as error:
                 told.set_exception(error)
 
-        self.run(work)
+        if not self.run(done):
+            told.set_exception(NoDataError("the sources are not read: the session is closed"))
         return told
+
+    async def _way(self, site: str, host: str) -> str:
+        for record in self._records:
+            source = record.setup.source
+            if record.site == site and isinstance(source, SignsIn) and (path := await source.way(host)):
+                return path
+        return ""
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -101,6 +117,10 @@ class ReadingDesk:
                 said.append(await source.sign_in(ask))
                 self._refresh(site, record.setup.name)
         return "; ".join(dict.fromkeys(each for each in said if each))
+
+    def prepare(self, record: SourceRecord, part: Part) -> Iterator[None]:
+        """Do in short steps what applying a part would take long for (compute thread)."""
+        return self._state.prepare(record, part)
 
     def apply(self, record: SourceRecord, reading: Reading, part: Part) -> None:
         """Merge one part (compute thread)."""

@@ -84,6 +84,9 @@ class Sink:
         self.done: list[tuple[str, float]] = []
         self.errors: list[SourceError] = []
 
+    def prepare(self, record: SourceRecord, part: Part) -> Iterator[None]:
+        return iter(())
+
     def apply(self, record: SourceRecord, reading: Reading, part: Part) -> None:
         self.parts.append((record.setup.name, part))
 

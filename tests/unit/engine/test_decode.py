@@ -88,3 +88,45 @@ def test_a_clock_that_runs_ahead_does_not_keep_its_data_fresh(sink, clock):
     ring.offer(record("a", clock), reading_of([column(clock.time() + 3600)], received_at=clock.time()))
     drain(ring)
     assert sink.done == [("a", clock.time())]
+
+
+class Preparing:
+    """A sink whose parts of one source take some steps to prepare."""
+
+    def __init__(self, sink, steps):
+        self._sink, self._steps = sink, steps
+        self.told = []
+
+    def prepare(self, record, part):
+        for step in range(self._steps if record.setup.name == "slow" else 0):
+            self.told.append(f"slow {step}")
+            yield
+
+    def apply(self, record, reading, part):
+        self.told.append(record.setup.name)
+        self._sink.apply(record, reading, part)
+
+    def __getattr__(self, name):
+        return getattr(self._sink, name)
+
+
+def test_what_a_part_needs_before_it_is_merged_goes_on_between_the_parts_of_others(sink, clock):
+    preparing = Preparing(sink, steps=2)
+    ring = DecodeRing(preparing, clock)
+    ring.offer(record("slow", clock), reading_of([EventsPart(())]))
+    ring.offer(record("quick", clock), reading_of([EventsPart(()), EventsPart(())]))
+    drain(ring)
+    assert preparing.told == ["slow 0", "quick", "slow 1", "quick", "slow"]
+    assert len(sink.done) == 2
+
+
+def test_a_fault_in_preparing_is_a_bad_payload_of_its_source(sink, clock):
+    class Failing(Preparing):
+        def prepare(self, record, part):
+            yield
+            raise ValueError("odd keys")
+
+    ring = DecodeRing(Failing(sink, steps=0), clock)
+    ring.offer(record("bad", clock), reading_of([EventsPart(())]))
+    drain(ring)
+    assert "odd keys" in str(sink.errors[0])
