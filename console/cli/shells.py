@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 TMUX_LIMIT_S = 5.0
 JOURNAL_LIMIT_S = 2.0
+WAY_LIMIT_S = 3.0
+log = logging.getLogger("console.shell")
+
 READ_ONLY = "this is read-only (--read-only), and a shell can change things; leave that out: gigadeck ssh "
 
 
@@ -37,6 +41,7 @@ class FleetShells:
 
         Blocks while tmux or the state folder does. Raises ConsoleError.
         """
+        from console.link.ssh.doors import through
         from console.link.ssh.shell import site_shell
 
         if self._fleet.read_only:
@@ -44,20 +49,34 @@ class FleetShells:
         if self._fleet.config is None:
             raise TargetError("the demo has no nodes to log in to")
         shell = site_shell(self._fleet.config, site, node)
+        path = self._way(shell)
         if self._where == "window" and os.environ.get("TMUX"):
-            open_window(shell, (), self._log_file, self._fleet.config.path)
+            open_window(shell, (), self._log_file, self._fleet.config.path, path)
             return None
+        if path:
+            shell = shell._replace(line=through(shell.line, path))
         return lambda: _on_bare_terminal(shell, self._fleet.session.note)
 
+    def _way(self, shell: NodeShell) -> str:
+        """Return a socket through what the user logged in to here, empty where ssh has to find its own way."""
+        try:
+            return self._fleet.session.way(shell.site, shell.host).result(WAY_LIMIT_S)
+        except Exception as error:  # whatever it is, ssh's own way is still there, and says what is wrong with it
+            log.info("%s/%s: no way through the console's connection: %s", shell.site, shell.node, error)
+            return ""
 
-def open_window(shell: NodeShell, command: tuple[str, ...], log_file: str | None, fleet_path: str) -> None:
+
+def open_window(
+    shell: NodeShell, command: tuple[str, ...], log_file: str | None, fleet_path: str, path: str = ""
+) -> None:
     """Let `gigadeck ssh` run in a new tmux window, where start and end are told too; raises UsageError."""
     from console.link.ssh.shell import window_line
 
     fleet = ["--fleet", os.path.abspath(fleet_path)] if fleet_path else []
     file = ["--log-file", os.path.abspath(log_file)] if log_file else []
     target = f"{shell.site}:{shell.node}"
-    again = [sys.executable, "-m", "console", *fleet, *file, "ssh", "--here", "--unlisted", target, *command]
+    way = ["--through", path] if path else []
+    again = [sys.executable, "-m", "console", *fleet, *file, "ssh", "--here", "--unlisted", *way, target, *command]
     line = window_line(shell.node, again)
     if line is None:
         raise UsageError("this is no tmux; leave --window out")

@@ -126,6 +126,10 @@ class Session:
         """
         return self._desk.sign_in(site, ask)
 
+    def way(self, site: str, host: str) -> Future[str]:
+        """Return, when it is known, a UNIX socket to a host through what a person logged in to; empty for none."""
+        return self._desk.way(site, host)
+
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot, None before the first."""
         return self._publisher.latest

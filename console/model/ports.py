@@ -96,6 +96,10 @@ class SignsIn(Protocol):
         """Log in where a login is waited for, keep that, and return what it came to in words; raises SourceError."""
         ...
 
+    async def way(self, host: str) -> str:
+        """Return the path of a UNIX socket that leads to a host through what a person logged in to, empty for none."""
+        ...
+
 
 @runtime_checkable
 class Panel(Protocol):

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from console.config.values import SiteConfig, SourceConfig, SshConfig, Timeouts
+from console.link.ssh.doors import through
+from console.link.ssh.hops import Hop
+from console.link.ssh.openssh import OpenSsh
 from console.model import errors
 from console.model.builtin_metrics import BUILTIN
 from console.sources.registry import open_source
@@ -16,7 +20,6 @@ from tests.servers.sshd import ssh_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from console.model.ports import Question
     from tests.servers.sshd import SshSite
@@ -42,6 +45,7 @@ class Site:
 
     def __init__(self, site: SshSite) -> None:
         ssh = SshConfig(jump=("bastion",), config=str(site.config), known_hosts=str(site.known_hosts))
+        self.ssh = ssh
         self._config = SiteConfig("lab", ssh=ssh)
         limits = Timeouts(total_s=8.0)
         self.nodes = self._open(
@@ -124,6 +128,27 @@ async def test_one_login_serves_all_sources_of_the_site(
         assert host.logins == 1
         assert await lab.nodes.sign_in(Person()) == ""  # nothing waits any more: nobody is asked
         assert CODE not in caplog.text + told + str(reading)
+
+
+async def test_the_systems_ssh_uses_that_login_and_nobody_is_asked_again(site: SshSite) -> None:
+    async with bastion(site) as host, Site(site) as lab:
+        assert await lab.nodes.way("n1") == ""  # nobody has logged in yet
+        await lab.nodes.sign_in(Person(CODE))
+        path = Path(await lab.nodes.way("n1"))
+        assert await lab.slurm.way("n1") == str(path)
+        assert await asyncio.to_thread(_closed_to_others, path)
+        line = OpenSsh("lab", "ssh", lab.ssh).command(Hop("n1"))
+        process = await asyncio.create_subprocess_exec(
+            *through(line, str(path)), "echo on-$NODE", stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), LIMIT_S)
+        assert out.decode() == "on-n1\n"
+        assert host.logins == host.connections == 1
+    assert not await asyncio.to_thread(path.parent.exists)
+
+
+def _closed_to_others(path: Path) -> bool:
+    return path.is_socket() and path.parent.stat().st_mode & 0o077 == 0
 
 
 async def test_several_questions_and_what_may_be_seen(site: SshSite) -> None:

@@ -5,14 +5,16 @@ It speaks keyboard-interactive or passwords over asyncssh's server and forwards 
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+import threading
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from tests.servers.sshd import SshSite
 
@@ -93,3 +95,26 @@ async def bastion(site: SshSite, **more: Any) -> AsyncIterator[Bastion]:
         server.close()
         made.cut()
         await server.wait_closed()
+
+
+@contextmanager
+def bastion_beside(site: SshSite, **more: Any) -> Iterator[Bastion]:
+    """Run a bastion on a thread of its own until the block ends, for tests that are no coroutines."""
+    loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    made: list[Bastion] = []
+
+    async def run() -> None:
+        async with bastion(site, **more) as running:
+            made.append(running)
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield made[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(30)
+        loop.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.servers.bastion import bastion_beside
 from tests.servers.smi import fake_smi
 from tests.servers.sshd import ssh_site
 from tests.support.servers import require
@@ -135,6 +136,32 @@ def test_read_only_opens_no_shell_and_says_how_to(site: SshSite, environ: dict[s
         terminal.send("q")
         assert terminal.wait_for_end() == 0
     assert journal(tmp_path) == []
+
+
+def test_a_login_that_is_asked_for_once_serves_the_sources_and_x(
+    site: SshSite, environ: dict[str, str], tmp_path: Path
+) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(fleet.read_text().replace("jump: [jump]", "jump: [bastion]"))
+    with bastion_beside(site) as host, Terminal(console(tmp_path), columns=100, environ=environ) as terminal:
+        terminal.wait_for("live 0/16")
+        terminal.send(":login muc1\r")
+        terminal.wait_for("bastion asks")
+        terminal.wait_for("One-time code:")
+        terminal.send(f"{host.code}\r")
+        terminal.wait_for("live 8/16", 60)
+        terminal.send(":goto n1\r")
+        terminal.wait_for(is_whole)
+        terminal.send("x")
+        terminal.wait_until(lambda: terminal.restored)
+        terminal.send("echo on-$NODE-$((6*7)); exit\r")
+        terminal.wait_for("the shell ended with 0")
+        assert "on-n1-42" in terminal.raw
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+        assert host.logins == 1
+        assert host.code not in terminal.raw
+    assert host.code not in (tmp_path / "state" / "journal.jsonl").read_text()
 
 
 def test_inside_tmux_a_shell_has_a_window_of_its_own(site: SshSite, environ: dict[str, str], tmp_path: Path) -> None:

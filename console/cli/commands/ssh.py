@@ -11,12 +11,19 @@ from console.cli.options import Choice, fleet_options
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--window/--here", default=None, help="in a new tmux window, or in this terminal (default: here)")
 @click.option("--unlisted", is_flag=True, help="take SITE:NODE as it is, whether or not an inventory knows it")
+@click.option("--through", default="", hidden=True, help="a socket of a console, in place of jump hosts")
 @click.option("--print", "only_print", is_flag=True, help="print the command line and do nothing")
 @click.argument("node")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @fleet_options()
 def ssh(
-    window: bool | None, unlisted: bool, only_print: bool, node: str, command: tuple[str, ...], choice: Choice
+    window: bool | None,
+    unlisted: bool,
+    through: str,
+    only_print: bool,
+    node: str,
+    command: tuple[str, ...],
+    choice: Choice,
 ) -> int:
     r"""Log in to a node, or run a COMMAND there; exits as ssh does (255: no connection).
 
@@ -33,6 +40,7 @@ def ssh(
     from console.cli.opening import set_up_logging
     from console.cli.shells import READ_ONLY, diary, open_window
     from console.config.fleet import load_fleet
+    from console.link.ssh import doors
     from console.link.ssh.shell import node_shell, run_shell
     from console.model.errors import RefusedError, UsageError
     from console.wiring import demo_of, find_fleet
@@ -41,6 +49,8 @@ def ssh(
     if demo_of(choice.fleet):
         raise UsageError("the demo has no nodes to log in to; name a fleet file: --fleet PATH")
     shell = node_shell(load_fleet(find_fleet(choice.fleet)), node, choice.sites, unlisted=unlisted)
+    if through:
+        shell = shell._replace(line=doors.through(shell.line, through))
     if only_print:
         click.echo(join([*shell.line, *command]))
         return Exit.DONE

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from console.link.ssh.doors import Doors
 from console.link.ssh.hops import Hop, read_hop
 from console.link.ssh.identities import Identities
 from console.link.ssh.openssh import OpenSsh
@@ -57,6 +58,7 @@ class _Jump:
     error: SourceError | None = None
     rest_until: float = 0.0
     asking: bool = False
+    by_person: bool = False
 
 
 class Commons:
@@ -71,6 +73,7 @@ class Commons:
         self.under_way = asyncio.Semaphore(MOST_UNDER_WAY)
         self.servers: dict[tuple[str, int, tuple[Hop, ...]], asyncio.Semaphore] = {}
         self.renewal = Renewal(config.renew, self.identities.forget)
+        self.doors = Doors()
         self.users = 0
 
 
@@ -161,6 +164,14 @@ class SshLink:
             done.append(" > ".join(map(str, hops)))
         return f"logged in on {', '.join(done)}; this is kept until the console ends or it is lost" if done else ""
 
+    async def way(self, host: str) -> str:
+        """Return a socket's path that leads to a host through jump hosts a person logged in to, empty for none."""
+        route = await self._openssh.resolve(Hop(host))
+        jump = self._jumps.get((route.jump, 0)) if route.jump else None
+        if jump is None or not jump.by_person or jump.connection is None or jump.connection.is_closed():
+            return ""
+        return await self._commons.doors.to(jump.connection, route.host, route.port)
+
     async def aclose(self) -> None:
         """Drop every jump host when the last source goes; nodes' connections end with their blocks."""
         if self._closed:
@@ -170,6 +181,7 @@ class SshLink:
         if self._commons.users:
             return
         await self._commons.renewal.aclose()
+        self._commons.doors.close()
         for jump in self._jumps.values():
             if jump.connection is not None:
                 jump.connection.abort()
@@ -212,7 +224,7 @@ class SshLink:
             raise
         finally:
             jump.asking = self._commons.renewal.paused = False
-        jump.error, jump.failures = None, 0
+        jump.error, jump.failures, jump.by_person = None, 0, ask is not None
 
     def _again(self, error: SourceError) -> SourceError:
         """Return an error that another source may have had, as this one's."""

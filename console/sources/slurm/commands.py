@@ -138,6 +138,10 @@ class Commands:
         """Log in where the way to the login host, or that host, waits for a person; raises SourceError."""
         return await self._link.sign_in(ask)
 
+    async def way(self, host: str) -> str:
+        """Return a socket to a host through jump hosts that a person logged in to, empty for none."""
+        return await self._link.way(host)
+
     async def aclose(self) -> None:
         """End the shell, and the connection unless others use it."""
         self._drop()

@@ -124,6 +124,10 @@ class SlurmSource:
         """Log in where the way to Slurm's commands waits for a person; over HTTP nothing does."""
         return await self._api.sign_in(ask) if not isinstance(self._api, Api) else ""
 
+    async def way(self, host: str) -> str:
+        """Return a socket to a host through jump hosts that a person logged in to, empty for none."""
+        return await self._api.way(host) if not isinstance(self._api, Api) else ""
+
     def _every_s(self) -> float:
         return max(self._cadence_s, BUSY_CADENCE_S) if self._busy else self._cadence_s
 

@@ -84,6 +84,10 @@ class SshSource:
         """Log in to jump hosts that wait for a person; the nodes behind them follow by themselves."""
         return await self._link.sign_in(ask)
 
+    async def way(self, host: str) -> str:
+        """Return a socket to a node through jump hosts that a person logged in to, empty for none."""
+        return await self._link.way(host)
+
     async def record(self, subject: Subject) -> str:
         """Return what nvidia-smi knows of a node or GPU in full; raises SourceError."""
         watch = self._watch_of((subject.node, *subject.aliases))
