@@ -32,6 +32,7 @@ CASES = {
     "keys": "keys while a million GPUs tick",
     "exposition_text": "a turn over 100 exporters",
     "slurm": "12,500 nodes and 10,000 jobs of Slurm",
+    "kubernetes": "12,500 nodes and 12,500 pods of Kubernetes",
     "ssh": "200 nodes through one jump host",
     "disagreements": "the voices of 125,000 nodes compared",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
