@@ -60,12 +60,12 @@ class Courier:
         urgent, patient = self._lines(writer)
         before = range(writer.size[1]) if writer.waiting is None else writer.waiting
         self._urgent_at = None
-        text = writer.send(cursor, urgent)
-        room = self.link.slice_bytes() - len(text.encode())
-        if patient and room > 0 and not self.link.pause_s(now, urgent=False):
-            more = writer.send(cursor, patient, room)
-            self.link.rested(now)
-            text += more
+        if urgent is None or urgent or not patient:
+            text = writer.send(cursor, urgent)
+            self.link.goes(now, urgent=True)
+        else:
+            text = writer.send(cursor, patient, self.link.slice_bytes())
+            self.link.goes(now, urgent=False)
         self.patience.sent(set(before).difference(writer.waiting or ()))
         return text
 

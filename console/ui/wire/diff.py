@@ -91,12 +91,15 @@ class Diff:
         changed = wanted != grid.shown[lines]
         size, done = 0, len(lines)
         for at in np.flatnonzero(changed.any(axis=1)).tolist():
-            if size >= most_bytes:
-                done = at
-                break
-            before = len(self._out)
+            before = len(self._out), self._x, self._y, self._pen
             self._line(grid.table, int(lines[at]), wanted[at], changed[at])
-            size += sum(len(part.encode()) for part in self._out[before:]) if most_bytes < math.inf else 0
+            if most_bytes < math.inf:
+                size += sum(len(part.encode()) for part in self._out[before[0] :])
+                if size > most_bytes and before[0]:  # it goes next time; a line that is too long goes alone
+                    del self._out[before[0] :]
+                    _, self._x, self._y, self._pen = before
+                    done = at
+                    break
         grid.shown[lines[:done]] = wanted[:done]
         for y in lines[:done].tolist():
             grid.dirty.pop(y, None)

@@ -11,8 +11,10 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from console.ui.wire.drain import WireSettings
 
@@ -22,15 +24,18 @@ FAST_BYTES_PER_S = 64_000.0
 UNSURE_BYTES_PER_S = 5_300.0
 # A slice takes so much of the link's time, but has room for a line; the answer to a key may queue up for so long.
 SLICE_S, LEAST_SLICE_BYTES, HASTE_S = 0.06, 240, 0.25
-# Of a slow link that nobody limited half is left free. While somebody types, no more than a slice in so many seconds
-# goes beside the answers: each packet may be lost, and all behind it waits.
-SHARE, TYPING_S, TYPING_EVERY_S = 0.5, 3.0, 1.0
+# Of a slow link that nobody limited half is left free. Each packet may be lost, and all behind it waits: while somebody
+# types, a slice goes right behind an answer, when the next key is farthest away, and else seldom.
+SHARE, TYPING_S, BEHIND_S, TYPING_EVERY_S, SELDOM_S = 0.5, 3.0, 0.3, 0.7, 1.5
 # The answer to a key comes in two or three paints: they go together.
-GATHER_S = 0.012
+GATHER_S = 0.008
 # A pause shorter than this is not worth a timer.
 LEAST_PAUSE_S = 0.002
 # Waits of answers to questions behind so many bytes tell the rate, behind few ones the round trip.
 LARGE_BYTES, SMALL_BYTES, WAITS_KEPT = 500, 400, 8
+JITTER_S = 0.001
+# After so many answers a fast link is reckoned anew once in so many.
+OFTEN = 16
 # Terminals within a terminal answer by themselves, whatever link is behind them.
 MULTIPLEXERS = ("TMUX", "STY", "ZELLIJ")
 
@@ -50,8 +55,9 @@ class Link:
         self.hidden = hidden
         self._large: deque[tuple[int, float]] = deque(maxlen=WAITS_KEPT)
         self._small: deque[tuple[int, float]] = deque(maxlen=WAITS_KEPT)
+        self._answers = 0
         self._rate = self._known_rate()
-        self._frame_at = self._typed_at = self._patient_at = -math.inf
+        self._frame_at = self._typed_at = self._patient_at = self._answer_at = -math.inf
         self._free_at = self._rested_at = -math.inf
 
     # What it is like
@@ -82,21 +88,18 @@ class Link:
             self._large.append((size_bytes, wait_s))
         elif size_bytes <= SMALL_BYTES:
             self._small.append((size_bytes, wait_s))
-        self._rate = self._known_rate()
+        self._answers += 1
+        if self._answers < OFTEN or self._answers % OFTEN == 0 or self.slow:
+            self._rate = self._known_rate()
 
     def _known_rate(self) -> float:
         limit = self.settings.bandwidth_bytes_per_s or math.inf
         if self.hidden:
             return min(limit, UNSURE_BYTES_PER_S) if limit == math.inf else limit
-        fastest = self._fastest()
-        return min(limit, fastest if fastest < FAST_BYTES_PER_S else math.inf)
-
-    def _fastest(self) -> float:
-        """Return what the waits tell: never more than the truth, since a stall or a queue only lengthens one."""
         if not self.measured:
-            return math.inf
-        base_bytes, base_s = min(self._small, key=lambda each: each[1])
-        return max((size - base_bytes) / max(wait_s - base_s, 1e-4) for size, wait_s in self._large)
+            return limit
+        fastest = max(max(size / wait_s for size, wait_s in self._large), envelope_rate((*self._small, *self._large)))
+        return min(limit, fastest if fastest < FAST_BYTES_PER_S else math.inf)
 
     # What goes over it
 
@@ -104,9 +107,12 @@ class Link:
         """Note that somebody typed."""
         self._typed_at = now
 
-    def rested(self, now: float) -> None:
-        """Note that a slice of what nobody waits for goes."""
-        self._patient_at = now
+    def goes(self, now: float, *, urgent: bool) -> None:
+        """Note what kind of frame goes: what somebody waits for, or a slice of the rest."""
+        if urgent:
+            self._answer_at = now
+        else:
+            self._patient_at = now
 
     def sent(self, size_bytes: int, now: float, *, frame: bool = True) -> None:
         """Note what was sent: a frame, or what others wrote."""
@@ -128,7 +134,34 @@ class Link:
         if self.slow and urgent:
             due = max(due, self._free_at - HASTE_S)
         elif self.slow:
-            typing = now - self._typed_at < TYPING_S
-            due = max(due, self._rested_at, self._patient_at + TYPING_EVERY_S if typing else -math.inf)
+            due = max(due, self._rested_at, self._quiet_until(now))
         left = due - now
         return left if left > LEAST_PAUSE_S else 0.0
+
+    def _quiet_until(self, now: float) -> float:
+        """Return until when nothing goes that nobody waits for because somebody types."""
+        if now - self._typed_at >= TYPING_S:
+            return -math.inf
+        behind_answer = self._typed_at <= self._answer_at and now - self._answer_at < BEHIND_S
+        return self._patient_at + (TYPING_EVERY_S if behind_answer else SELDOM_S)
+
+
+def envelope_rate(samples: Sequence[tuple[int, float]]) -> float:
+    """Return the bytes a second that (bytes, wait in seconds) tell.
+
+    Waits are a round trip plus bytes over the rate, or longer for a queue or a stall, never shorter: what counts is the
+    line that lies under all of them, as near as can be.
+    """
+    sizes = np.array([size for size, _ in samples], float)
+    waits = np.array([wait_s for _, wait_s in samples])
+    first, second = np.triu_indices(len(samples), 1)
+    apart = np.abs(sizes[second] - sizes[first]) >= LARGE_BYTES - SMALL_BYTES
+    first, second = first[apart], second[apart]
+    slopes = (waits[second] - waits[first]) / (sizes[second] - sizes[first])
+    starts = waits[first] - slopes * sizes[first]
+    above = waits[None, :] - starts[:, None] - slopes[:, None] * sizes[None, :]
+    under = (above >= -JITTER_S).all(axis=1) & (starts >= 0)
+    if not under.any():
+        return math.inf
+    slope = float(slopes[under][np.argmin(above[under].sum(axis=1))])
+    return 1 / slope if slope > 0 else math.inf

@@ -6,7 +6,7 @@ from rich.segment import Segment
 
 from console.ui.wire.courier import ASK_EVERY_S, LOOK_AGAIN_S, Courier
 from console.ui.wire.drain import Echo, WireSettings
-from console.ui.wire.link import GATHER_S, TYPING_EVERY_S, Link
+from console.ui.wire.link import GATHER_S, Link
 from console.ui.wire.moves import Dialect
 from console.ui.wire.writer import FrameWriter
 
@@ -46,7 +46,7 @@ def test_the_answer_to_a_key_goes_before_data_that_wait():
     screen = Screen()
     screen.draw(range(LINES), LONG, patient=True)
     screen.courier.link.typed(9.9)
-    screen.courier.link.rested(9.5)
+    screen.courier.link.goes(9.5, urgent=False)
     screen.draw([5], "answer")
     screen.pause(10.0)
     sent = screen.send(10.0 + GATHER_S)
@@ -74,9 +74,9 @@ def test_data_go_in_slices_that_leave_the_link_free():
     while screen.writer.pending:
         now += screen.pause(now)
         sizes.append(len(screen.send(now)))
-    assert len(sizes) == 2
-    assert max(sizes) <= screen.courier.link.slice_bytes() + COLUMNS + 10
-    assert now - 10.0 == pytest.approx(2 * sizes[0] / 8000)
+    assert len(sizes) == 3
+    assert max(sizes) <= screen.courier.link.slice_bytes() + 10
+    assert now - 10.0 == pytest.approx(2 * sum(sizes[:-1]) / 8000)
 
 
 def test_the_lines_that_wait_longest_go_first_and_in_their_newest_state():
@@ -92,18 +92,32 @@ def test_the_lines_that_wait_longest_go_first_and_in_their_newest_state():
     assert second.startswith(f"\x1b[{sent_first + 1}H{LONG[::-1]}"), "it goes on below, with what is there now"
 
 
-def test_while_somebody_types_the_rest_rides_with_the_answers_once_a_second():
+def test_while_somebody_types_a_slice_goes_right_behind_an_answer():
     screen = Screen()
-    rode = []
-    for number in range(6):
-        now = 10.0 + number * 0.4
-        screen.draw([3], str(number) * 50, patient=True)
+    screen.draw([3], LONG, patient=True)
+    screen.courier.link.goes(8.9, urgent=False)
+    screen.courier.link.typed(10.0)
+    assert screen.pause(10.0) == pytest.approx(0.4), "until a slice is due"
+    screen.draw([5], "answer")
+    screen.pause(10.0)
+    assert "answer" in screen.send(10.0 + GATHER_S)
+    assert screen.pause(10.0 + GATHER_S) < 0.05
+    assert LONG in screen.send(10.06)
+
+
+def test_while_somebody_types_fast_few_slices_go():
+    screen = Screen()
+    slices = 0
+    for number in range(40):
+        now = 10.0 + number * 0.1
         screen.courier.link.typed(now)
         screen.draw([5], f"answer {number}")
+        screen.draw([3], f"{number:02}" * 40, patient=True)
         screen.pause(now)
-        rode.append(str(number) * 50 in screen.send(now + GATHER_S))
-    assert rode == [True, False, False, True, False, False]
-    assert TYPING_EVERY_S == 1.0
+        screen.send(now + GATHER_S)
+        if not screen.pause(now + 0.05):
+            slices += f"{number:02}" * 9 in screen.send(now + 0.05)
+    assert slices == 6, "one in 0.7 s"
 
 
 def test_a_line_that_a_key_changed_does_not_wait_because_data_came_to_it():
@@ -114,7 +128,7 @@ def test_a_line_that_a_key_changed_does_not_wait_because_data_came_to_it():
     assert "answer and data" in screen.send(10.0 + GATHER_S)
     screen.draw([5], "data", patient=True)
     screen.courier.link.typed(10.1)
-    screen.courier.link.rested(10.1)
+    screen.courier.link.goes(10.1, urgent=False)
     assert screen.pause(10.2) > 0.5
 
 
@@ -134,7 +148,7 @@ def test_another_picture_does_not_wait_for_the_lines_below_it():
     screen = Screen()
     screen.draw([3], "data", patient=True)
     screen.courier.link.typed(10.0)
-    screen.courier.link.rested(10.0)
+    screen.courier.link.goes(10.0, urgent=False)
     assert screen.pause(10.01) > 0.5
     screen.courier.patience.hurry_all()
     assert screen.pause(10.01) == pytest.approx(GATHER_S)

@@ -10,11 +10,13 @@ from console.ui.wire.link import (
     GATHER_S,
     HASTE_S,
     LEAST_SLICE_BYTES,
+    SELDOM_S,
     SLICE_S,
     TYPING_EVERY_S,
     TYPING_S,
     UNSURE_BYTES_PER_S,
     Link,
+    envelope_rate,
     is_hidden,
 )
 
@@ -67,7 +69,7 @@ def test_answers_tell_the_rate():
 def test_a_stall_does_not_make_a_link_slower_nor_a_small_answer_faster():
     link = slow(8000.0)
     link.answered(4000, 1.4)
-    link.answered(200, 0.3)
+    link.answered(200, 0.33)
     assert link.rate_bytes_per_s == pytest.approx(8000.0)
 
 
@@ -94,14 +96,31 @@ def test_a_slow_link_is_left_free_half_of_the_time():
     assert link.pause_s(20.0) == pytest.approx(1.0 - HASTE_S)
 
 
-def test_while_somebody_types_the_rest_comes_once_a_second():
+def test_while_somebody_types_the_rest_comes_behind_an_answer_or_seldom():
     link = slow(8000.0)
-    link.rested(10.0)
-    link.sent(100, 10.0)
+    link.goes(10.0, urgent=False)
     link.typed(10.1)
-    assert link.pause_s(10.5, urgent=False) == pytest.approx(TYPING_EVERY_S - 0.5)
+    assert link.pause_s(10.5, urgent=False) == pytest.approx(SELDOM_S - 0.5)
     assert link.pause_s(10.5) == 0
+    link.goes(10.6, urgent=True)
+    assert link.pause_s(10.6, urgent=False) == pytest.approx(TYPING_EVERY_S - 0.6)
     assert link.pause_s(10.1 + TYPING_S, urgent=False) == 0
+
+
+def test_the_rate_is_told_by_the_line_under_all_waits():
+    samples = [(size, 0.31 + size / 8000) for size in (50, 300, 380, 700, 1100, 2000)]
+    assert envelope_rate(samples) == pytest.approx(8000)
+    late = [(40, 0.9), (900, 1.1), (1500, 0.7)]
+    assert envelope_rate([*late, *samples]) == pytest.approx(8000)
+    assert envelope_rate([(50, 0.3), (900, 0.3)]) == math.inf
+
+
+def test_much_that_came_at_once_tells_of_a_fast_link_whatever_else():
+    link = Link(WireSettings())
+    link.answered(100, 0.001)
+    link.answered(600, 0.02)
+    link.answered(9000, 0.03)
+    assert not link.slow
 
 
 def test_a_very_slow_link_has_slices_with_room_for_a_line():
