@@ -31,8 +31,8 @@ def run(*, quick: bool) -> list[Figure]:
             "s",
             loaded["reference"],
             "csv.reader over the same text",
-            must=20,
-            note=f"{loaded['bytes'] / 1e6:.0f} MB; {loaded['shown']:,.0f} GPUs",
+            must=16,
+            note=f"{loaded['bytes'] / 1e6:.0f} MB; 16 is a second where csv.reader takes 62 ms",
         ),
         Figure(
             f"filter over 1,000,000 GPUs: {WHERE}",

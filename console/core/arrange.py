@@ -44,23 +44,29 @@ def arrange(names: Sequence[str], halls: Sequence[str], racks: Sequence[str], gp
     at = np.empty((len(nodes), 2), dtype=np.int64)
     at[:, 0] = [*map(hall_rank.__getitem__, hall_of)]
     at[:, 1] = [*map(rack_rank.__getitem__, rack_of)]
-    keys = [*zip(at[:, 0].tolist(), at[:, 1].tolist(), natural_keys(nodes), strict=True)]
-    order = sorted(range(len(nodes)), key=keys.__getitem__)
+    order = np.lexsort((_places(nodes), at[:, 1], at[:, 0]))
     place = at[order]
     new_hall, new_rack = _changes(place[:, :1]), _changes(place)
-    counts = np.array([gpus[i] for i in order], dtype=np.int32)
+    counts = np.array(gpus, dtype=np.int32)[order]
     node_gpus = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     slots = np.arange(node_gpus[-1], dtype=np.int64) - np.repeat(node_gpus[:-1], counts)
     return Arrangement(
         halls=tuple(hall_of[order[i]] for i in new_hall),
         racks=tuple(rack_of[order[i]] for i in new_rack),
-        nodes=tuple(nodes[i] for i in order),
+        nodes=tuple(map(nodes.__getitem__, order.tolist())),
         hall_racks=np.append(np.searchsorted(new_rack, new_hall), len(new_rack)).astype(np.int32),
         rack_nodes=np.append(new_rack, len(nodes)).astype(np.int32),
         node_gpus=node_gpus,
         gpu_slot=slots.astype(np.uint8),
-        order=np.array(order, dtype=np.int32),
+        order=order.astype(np.int32),
     )
+
+
+def _places(names: list[str]) -> NDArray[np.int64]:
+    """Return the place of each name in natural order."""
+    places = np.empty(len(names), dtype=np.int64)
+    places[sorted(range(len(names)), key=natural_keys(names).__getitem__)] = np.arange(len(names))
+    return places
 
 
 def _ranks(names: list[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.core.arrange import SLOT_LIMIT, Arrangement, arrange
-from console.core.naming import local_name, local_names, natural_sorted
+from console.core.naming import host_of, local_name, local_names, natural_sorted
 from console.model.errors import ConfigError, ConfigErrors
 from console.model.identity import UuidColumns, parse_uuids
 from console.model.levels import Level
@@ -76,16 +76,17 @@ def _spellings(site: str, specs: Sequence[NodeSpec]) -> dict[str, int]:
 def _sound_spellings(specs: Sequence[NodeSpec]) -> dict[str, int] | None:
     """Return the same where no spelling is said twice, in a quarter of the time; None where one is."""
     names = local_names([spec.name for spec in specs])
-    others = [
-        *((spec.name, i) for i, spec in enumerate(specs) if spec.name != names[i]),
-        *((alias, i) for i, spec in enumerate(specs) for alias in spec.aliases),
-        *((spec.serial, i) for i, spec in enumerate(specs) if spec.serial),
-        *((spec.bmc, i) for i, spec in enumerate(specs) if spec.bmc),
-    ]
-    found = dict(others)
+    found = {alias: i for i, spec in enumerate(specs) for alias in spec.aliases}
+    said = sum(len(spec.aliases) for spec in specs)
+    full = [spec.name if spec.name != name else "" for spec, name in zip(specs, names, strict=True)]
+    for texts in (full, [spec.serial for spec in specs], [spec.bmc for spec in specs]):
+        if any(texts):
+            found.update(zip(texts, range(len(specs)), strict=True))
+            said += len(texts) - texts.count("")
+    found.pop("", None)
     sizes = [spec.gpus for spec in specs]
     sound = not sizes or 0 <= min(sizes) <= max(sizes) <= SLOT_LIMIT
-    return found if sound and len({*names, *found}) == len(names) + len(others) else None
+    return found if sound and len({*names, *found}) == len(names) + said else None
 
 
 def _careful_spellings(site: str, specs: Sequence[NodeSpec]) -> dict[str, int]:
@@ -111,7 +112,7 @@ def _with_machine_names(owners: dict[str, int], specs: Sequence[NodeSpec]) -> di
     """Add serials and BMC addresses, as far as exactly one node has them."""
     machine: dict[str, int] = {}
     for i, spec in enumerate(specs):
-        for name in {spec.serial, spec.bmc} - {""}:
+        for name in {spec.serial, spec.bmc, host_of(spec.bmc)} - {""}:
             machine[name] = i if machine.get(name, i) == i else -1
     names = {local_name(spec.name) for spec in specs}
     known = {**{name: i for name, i in machine.items() if i >= 0}, **owners}

@@ -18,6 +18,7 @@ NO_PLACE = "-"
 _SHAPE = str.maketrans("123456789", "000000000")
 _DIGITS = re.compile(r"([0-9]+)")
 _PORT = re.compile(r"^(.+):[0-9]{1,5}$")
+_SCHEME = re.compile(r"^[a-z]+://")
 _IPV4 = re.compile(r"^[0-9]+(\.[0-9]+){3}$")
 
 NaturalKey = tuple[tuple[str | tuple[int, str], ...], str]
@@ -40,7 +41,9 @@ def natural_keys(names: Sequence[str]) -> Sequence[str] | list[NaturalKey]:
 
 def natural_sorted(names: Iterable[str]) -> list[str]:
     """Return names in natural order."""
-    return sorted(names, key=natural_key)
+    given = list(names)
+    order = sorted(range(len(given)), key=natural_keys(given).__getitem__)
+    return [given[at] for at in order]
 
 
 def local_name(text: str) -> str:
@@ -67,26 +70,39 @@ def short_name(name: str) -> str:
     return name if _IPV4.match(name) else name.partition(".")[0]
 
 
+def host_of(address: str) -> str:
+    """Return the host of an address that may be a URL: `https://n1-bmc.mgmt:8443/` is `n1-bmc.mgmt`."""
+    return without_port(_SCHEME.sub("", address).partition("/")[0])
+
+
 class NodeNames:
     """Every spelling of a site's nodes: names, aliases, then unambiguous first labels of either.
 
-    What a voice says is looked up as it is, without its port, and by its first label.
+    What a voice says is looked up as it is, without its port, and by its first label; then the same whatever its case,
+    as far as that leads to one node: host names and serials have none.
     """
 
     def __init__(self, topology: SiteTopology) -> None:
         rows = {name: row for row, name in enumerate(topology.nodes)}
         exact = {**topology.aliases, **rows}
         self._rows = {**_unambiguous((short_name(name), row) for name, row in exact.items()), **exact}
+        self._folded: dict[str, int] | None = None
 
     def row(self, name: str) -> int:
         """Return the row of a node, -1 where no spelling fits."""
         row = self._rows.get(name)
-        if row is None:
-            bare = without_port(name)
-            row = self._rows.get(bare)
-            if row is None:
-                row = self._rows.get(short_name(bare), -1)
-        return row
+        if row is not None:
+            return row
+        bare = without_port(name)
+        spellings = (bare, short_name(bare))
+        for each in spellings:
+            row = self._rows.get(each)
+            if row is not None:
+                return row
+        if self._folded is None:
+            self._folded = _unambiguous((each.casefold(), row) for each, row in self._rows.items())
+        found = (self._folded.get(each.casefold(), -1) for each in (name, *spellings))
+        return next((each for each in found if each >= 0), -1)
 
     def rows(self, names: Sequence[str]) -> NDArray[np.int32]:
         """Return int32[len(names)]: the row of each name, -1 where no spelling fits."""
