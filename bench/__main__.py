@@ -36,6 +36,8 @@ CASES = {
     "ssh": "200 nodes through one jump host",
     "disagreements": "the voices of 125,000 nodes compared",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
+    "wire": "bytes and processor of each panel, beside Textual's own output",
+    "slow_link": "keys over 64 kbit/s by ssh and tmux",
     "peers": "side by side with what people use today",
     "chaos": "keys while every kind of source falls ill",
     "soak": "a million GPUs for half an hour",
