@@ -114,6 +114,9 @@ class Waiting(SteadySource):
             raise ServerFailed("site0", "main", "refused")
         return "logged in on bastion"
 
+    async def way(self, host):
+        return f"/run/{host}.sock"
+
 
 def answered(text):
     def ask(question):
@@ -126,10 +129,15 @@ def answered(text):
 
 def test_a_login_asks_where_somebody_can_answer_and_says_what_came_of_it():
     with running(Waiting(panels.topology("site0"), time.time), steady("site1")) as session:
+        session.wait(has_data, 10.0)
         assert session.sign_in("site0", answered("739")).result(10) == "logged in on bastion"
         assert session.sign_in("site1", answered("739")).result(10) == ""
         with pytest.raises(ServerFailed, match="refused"):
             session.sign_in("site0", answered("1")).result(10)
+        assert session.way("site0", "n1").result(10) == "/run/n1.sock"
+        assert session.way("site1", "n1").result(10) == ""
+    with pytest.raises(NoDataError, match="closed"):
+        session.way("site0", "n1").result(10)
 
 
 def test_what_the_user_does_is_journaled(tmp_path):
