@@ -200,6 +200,11 @@ class Reader(Sheet):
         super().__init__(title, palette, search=search)
         self._lines = tuple(lines)
 
+    def keys_line(self) -> Line:
+        """Return the keys that work here."""
+        more = () if self._search else (Span("  /", "key"), Span(" search", "key.label"))
+        return (*super().keys_line(), *more)
+
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show other lines."""
         self._lines = tuple(lines)

@@ -86,9 +86,9 @@ def voices_line(voices: Mapping[str, tuple[FollowState, str]], counts: Mapping[s
     spans: list[Span] = []
     for source, (state, why) in voices.items():
         words, token = STATES[state]
-        count = f" {counts[source]:,}" if counts.get(source) else ""
+        count = f", {counts[source]:,} lines" if counts.get(source) else ""
         reason = f": {clean(why, 160)}" if why else ""
-        spans += [Span(f" {clean(source, 40)}", "key"), Span(f"{count} {words}{reason}  ", token)]
+        spans += [Span(f" {clean(source, 40)}", "key"), Span(f" {words}{count}{reason}  ", token)]
     if dropped:
         spans.append(Span(f"{dropped:,} lines were too many", "state.warning"))
     return tuple(spans)

@@ -129,7 +129,7 @@ async def test_lines_come_with_their_voices_and_go_on_until_the_sheet_is_left():
         shown = console.screen()
         assert "ssh" in shown
         assert "first line" in shown
-        assert "2 follows" in shown
+        assert "ssh follows, 2 lines" in shown
         assert "slurm failed: no slurmd answers" in shown
         await console.press("escape")
         assert console.app.screen is console.main

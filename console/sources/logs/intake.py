@@ -20,7 +20,7 @@ MOST_WAITING = 40_000
 MOST_NODES = 25_000
 # The site keeps the last 1,000 events: more in one reading would drive everything else out.
 MOST_EVENTS = 400
-LINES_A_STEP = 100
+LINES_A_STEP = 50
 
 
 class Intake:

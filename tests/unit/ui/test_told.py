@@ -39,4 +39,4 @@ def test_the_voice_is_named_where_there_are_several() -> None:
 def test_without_a_voice_that_is_said() -> None:
     assert "no source" in voices_line({}, {}, 0)[0].text
     told = "".join(span.text for span in voices_line({"ssh": (FollowState.FOLLOWING, "")}, {"ssh": 1200}, 7))
-    assert told == " ssh 1,200 follows  7 lines were too many"
+    assert told == " ssh follows, 1,200 lines  7 lines were too many"
