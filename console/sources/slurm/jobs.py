@@ -67,29 +67,28 @@ class JobBook:
         self._cluster = cluster
         self._node_gpus = node_gpus
         self._before = known or {}
-        self._jobs: list[Job] = []
-        self._lists: list[tuple[str, ...]] = []
-        self._masks: list[tuple[int, ...]] = []
+        self._told_all: list[Told] = []
         self.known: Known = {}
         self.strange: dict[str, int] = {}
 
     def add(self, rows: Iterable[WireJob]) -> None:
         """Take some jobs; those in states that Slurm does not have are counted in `strange`."""
-        before, known = self._before, self.known
+        look_up, known, keep = self._before.get, self.known, self._told_all.append
         for row in rows:
             key = row.job_id if row.job_id.__class__ is int else count(row.job_id)
-            kept = before.get(key)
-            told = kept[1] if kept is not None and kept[0] == row else self._told(row)
-            if told is None:
-                continue
-            known[key] = (row, told)
-            self._jobs.append(told.job)
-            self._lists.append(told.nodes)
-            self._masks.append(told.masks)
+            kept = look_up(key)
+            if kept is None or kept[0] != row:
+                told = self._told(row)
+                if told is None:
+                    continue
+                kept = row, told
+            known[key] = kept
+            keep(kept[1])
 
     def part(self, at: float) -> JobsPart:
         """Return all of them."""
-        return JobsPart(tuple(self._jobs), None, tuple(self._lists), tuple(self._masks), at=at)
+        jobs, lists, masks = zip(*self._told_all, strict=True) if self._told_all else ((), (), ())
+        return JobsPart(jobs, None, lists, masks, at=at)
 
     def _told(self, row: WireJob) -> Told | None:
         words = split(row.job_state)
