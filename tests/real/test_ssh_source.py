@@ -206,6 +206,37 @@ async def test_a_host_authority_trusts_what_is_imaged_anew(site: SshSite) -> Non
         await lab.until(lambda each: each.streaming(2))
 
 
+async def test_a_command_of_the_site_knows_what_is_imaged_anew(site: SshSite) -> None:
+    site.kill("n2")
+    site.new_host_key("n2")
+    site.start("n2")
+    words = (
+        f"#!/bin/sh\ncase $1 in *:{site.ports['n2']}) echo \"$1 $(cut -d' ' -f1-2 {site.folder}/n2_host.pub)\";; esac\n"
+    )
+    site.program("host-keys", words)
+    kept = [line for line in site.known_hosts.read_text().splitlines() if f":{site.ports['n2']} " not in line]
+    site.known_hosts.write_text("\n".join(kept) + "\n")
+    command = (str(site.bin / "host-keys"), "%H")
+    async with console(site, nodes="n1,n2", known_hosts_command=command) as lab:
+        await lab.until(lambda each: each.streaming(2))
+
+
+async def test_a_certificate_that_has_ended_is_renewed_before_the_login(site: SshSite) -> None:
+    keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(site.folder / "fresh")]
+    await asyncio.to_thread(subprocess.run, keygen, check=True)
+    sign = f"ssh-keygen -q -s {site.folder}/ca -I sre -n $(id -un) -V @ {site.folder}/fresh.pub"
+    await asyncio.to_thread(subprocess.run, ["sh", "-c", sign.replace("@", "-2h:-1h")], check=True)
+    config = site.config.read_text().replace(f"IdentityFile {site.folder}/user", f"IdentityFile {site.folder}/fresh")
+    site.config.write_text(config)
+    async with console(site, nodes="n1") as lab:
+        with pytest.raises(errors.Unauthorized, match="refuses user"):
+            await lab.read()
+    renew = ("sh", "-c", sign.replace("@", "-1m:+1h"))
+    async with console(site, nodes="n1,n2", renew=renew) as lab:
+        await lab.until(lambda each: each.streaming(2))
+        assert "ssh.renew" not in lab.said
+
+
 async def test_no_host_is_trusted_on_first_use(site: SshSite) -> None:
     before = site.known_hosts.read_text()
     site.known_hosts.write_text("\n".join(line for line in before.splitlines() if f":{site.ports['jump']} " in line))

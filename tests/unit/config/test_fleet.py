@@ -12,6 +12,7 @@ from console.config.kinds import OPTIONS
 from console.config.places import example_fleet
 from console.config.values import Budget, Limit, NvlinkGuard, Permission, SourceConfig, Timeouts
 from console.model.builtin_metrics import BUILTIN
+from console.model.errors import ConfigErrors
 from console.model.events import CheckSpec
 from console.model.levels import Level
 from console.model.metrics import Metric, RollUp
@@ -171,3 +172,20 @@ def test_light_values_do_not_import_what_reads_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_commands_of_ssh_are_words_and_programs_are_found_beside_the_fleet_file(tmp_path: Path) -> None:
+    ssh = "{known_hosts_command: [./keys.sh, '%H'], renew: [step, ssh, certificate]}"
+    path = tmp_path / "fleet.yaml"
+    path.write_text(f"fleet: f\nsites:\n  - name: muc1\n    ssh: {ssh}\n    sources: [{{kind: ssh}}]\n")
+    found = load_fleet(path).sites[0].ssh
+    assert found.known_hosts_command == (str(tmp_path / "keys.sh"), "%H")
+    assert found.renew == ("step", "ssh", "certificate")
+
+
+@pytest.mark.parametrize("renew", ["step ssh certificate", "[]", "[1, 2]"])
+def test_a_command_of_ssh_that_is_no_list_of_words(tmp_path: Path, renew: str) -> None:
+    path = tmp_path / "fleet.yaml"
+    path.write_text(f"fleet: f\nsites:\n  - name: muc1\n    ssh: {{renew: {renew}}}\n    sources: [{{kind: ssh}}]\n")
+    with pytest.raises(ConfigErrors, match=r"ssh\.renew"):
+        load_fleet(path)
