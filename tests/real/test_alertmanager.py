@@ -75,6 +75,17 @@ def test_alerts_come_with_origin_place_and_severity(server: Alertmanager, fleet:
     assert (alerts["there"].site, alerts["there"].path) == ("hel1", "hel1")
 
 
+def test_a_gpu_s_alerts_are_shown_as_the_server_sent_them(server: Alertmanager, fleet: Fleet) -> None:
+    server.fire([xid(5, 5), xid(5, 6), {"alertname": "Fan", "instance": "gpu-05:9100"}])
+    until(fleet, lambda found: {"5/5", "5/6", "Fan"} <= found.keys())
+    told = fleet.session.records("muc1/-/r1/gpu-05/g5")["pager"].result(WAIT_S)
+    assert told.error == ""
+    assert '"id": "5/5"' in told.text
+    assert '"alertname": "Fan"' in told.text
+    assert '"id": "5/6"' not in told.text
+    assert '"receivers"' in told.text
+
+
 def test_a_silence_and_an_inhibition_are_told_and_end(server: Alertmanager, fleet: Fleet) -> None:
     began = datetime.fromtimestamp(time.time() - 90, UTC).isoformat()
     server.fire([xid(1, 0, rack="r0"), xid(2, 0, rack="r0"), xid(9, 0, rack="r9")], startsAt=began)

@@ -15,6 +15,8 @@ from console.core.merge import SiteMerger
 from console.model import errors
 from console.model.builtin_metrics import BUILTIN
 from console.model.inventory import NodeSpec
+from console.model.levels import Level
+from console.model.ports import Subject, Witness
 from console.model.reading import AggregatePart, ColumnPart
 from console.sources.prometheus.rules import recording_rules
 from console.sources.registry import open_source
@@ -120,6 +122,22 @@ async def test_every_gpu_joins_by_uuid_with_its_age(server: Prometheus, way: str
     assert watch.reading.cadence_s == pytest.approx(1.0, abs=0.5)
     assert watch.reading.notes["server"].startswith("prometheus 2")
     assert frame.columns["mem_used_bytes"].values.max() > 5e10
+
+
+async def test_the_series_of_a_node_and_of_a_gpu_are_shown_as_the_store_has_them(
+    server: Prometheus, watching: Watching
+) -> None:
+    watch = watching(server.url)
+    topology = (await watch.until(whole)).topology
+    assert isinstance(watch.source, Witness)
+    node = Subject("muc1", topology.path(Level.NODE, 3), topology.nodes[3])
+    one = Subject("muc1", "x", topology.nodes[3], gpu=1, uuid=topology.uuid(3 * GPUS + 1))
+    of_node = (await watch.source.record(node)).splitlines()
+    of_gpu = (await watch.source.record(one)).splitlines()
+    assert len({line.partition("{")[0] for line in of_node}) == 5
+    assert len(of_node) == GPUS * len(of_gpu)
+    assert all(one.uuid in line for line in of_gpu)
+    assert await watch.source.record(Subject("muc1", "x", "no-such-node")) == ""
 
 
 async def test_a_node_that_goes_is_missing_and_comes_back(
