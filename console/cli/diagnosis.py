@@ -170,4 +170,5 @@ def _site(site: SiteFrame, snapshot: Snapshot) -> Finding:
 
 
 def _some_names(site: SiteFrame) -> Sequence[str]:
-    return [name for each in site.unjoined for name in each.names][:3]
+    """Return a few names of each source, for each has spellings of its own."""
+    return [f"{clean(name, 80)} ({each.source})" for each in site.unjoined for name in each.names[:2]][:6]
