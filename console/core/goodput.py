@@ -8,7 +8,6 @@ the most that may be lost and the least that ETTR may be. What cannot be told is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from console.core.job_numbers import told
 from console.core.job_states import WAITING_RANK
 from console.core.texts import remembered
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,13 +7,13 @@ deviation), so that what a job does to all of its nodes at once counts for none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.core.texts import remembered
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from console.core.disagreements.words import minority_text, spoken, voices_of
 from console.core.remap import row_map
 from console.model.disagreements import Disagreement, Disagreements
 from console.model.levels import Level, Severity
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

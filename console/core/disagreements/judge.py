@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from console.core.disagreements.telemetry import Telemetry, telemetry_of
 from console.model.events import AlertState
 from console.model.levels import Level, Severity
 from console.model.scheduling import NOT_TOLD
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from console.model.levels import Severity
+from console.model.values import dataclass
 
 HOUR_S = 3600.0
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.model.scheduling import NOT_TOLD
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

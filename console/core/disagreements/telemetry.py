@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.core.segments import run_maxima, run_sums
 from console.model.levels import Level
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import re
 from dataclasses import field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -158,3 +160,13 @@ def test_a_value_that_holds_itself_can_be_shown():
     value = Holder([])
     value.held.append(value)
     assert repr(value) == "Holder(held=[...])"
+
+
+FLOORS = ("model", "core", "present", "emulator", "engine", "extend", "ui", "cli")
+CONSOLE = Path(__file__).parents[3] / "console"
+
+
+def test_what_a_start_imports_uses_it():
+    usual = re.compile(r"^from dataclasses import .*\bdataclass\b", re.MULTILINE)
+    modules = [path for floor in FLOORS for path in (CONSOLE / floor).rglob("*.py") if path.name != "values.py"]
+    assert [str(path) for path in modules if usual.search(path.read_text())] == []
