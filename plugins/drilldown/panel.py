@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from console.plugin import Level, Part, Size, Span, Split, Text, UsageError, clean, heat_map
 
+from .chosen import chosen_map
 from .details import gpu_view, node_head, node_plots
 from .listing import listing
 from .where import level_at, scope
 
 if TYPE_CHECKING:
     from console.plugin import ExpressionError, HeatMap, Place, SiteFrame, Snapshot, View
+
+    from .where import Scope
 
 WIDE = 120
 MAP_LINES = 7
@@ -41,19 +44,19 @@ class DrilldownPanel:
         above = _above(snapshot, place, site, level)
         height = size.height - sum(part.fixed for part in above)
         if size.width >= WIDE:
-            return _beside(snapshot, place, Size(size.width, height), above, Part(table, weight=1, minimum=30))
-        cells = _map(snapshot, place, Size(size.width, max(MAP_LINES, height - TABLE_LINES - len(table.ids))))
+            return _beside(snapshot, place, Size(size.width, height), above, Part(table, weight=1, minimum=30), shown)
+        cells = _map(snapshot, place, Size(size.width, max(MAP_LINES, height - TABLE_LINES - len(table.ids))), shown)
         if cells is None or height < MAP_LINES + TABLE_LINES:
             return Split((*above, Part(table)), focus=len(above)) if above and height > TABLE_LINES else table
         lines = max(MAP_LINES, min(height // 2, height - len(table.ids) - 2))
         return Split((*above, Part(cells, fixed=lines), Part(table, minimum=3)), focus=len(above) + 1)
 
 
-def _beside(snapshot: Snapshot, place: Place, size: Size, above: tuple[Part, ...], table: Part) -> View:
+def _beside(snapshot: Snapshot, place: Place, size: Size, above: tuple[Part, ...], table: Part, shown: Scope) -> View:
     right: list[Part] = []
     plots = node_plots(snapshot, place) if place.path and size.height >= PLOTS_LINES else []
     share = size.height - 8 * len(plots)
-    cells = _map(snapshot, place, Size(size.width // 2, share - 2))
+    cells = _map(snapshot, place, Size(size.width // 2, share - 2), shown)
     if cells is not None:
         right.append(Part(cells, minimum=MAP_LINES))
     right += [Part(plot, fixed=8) for plot in plots]
@@ -79,7 +82,11 @@ def _above(snapshot: Snapshot, place: Place, site: SiteFrame | None, level: Leve
     return (Part(Text((tuple(spans),)), fixed=1),)
 
 
-def _map(snapshot: Snapshot, place: Place, area: Size) -> HeatMap | None:
+def _map(snapshot: Snapshot, place: Place, area: Size, shown: Scope) -> HeatMap | None:
+    """Return the map of the place, or of the nodes that a filter keeps there."""
+    site = snapshot.frame.site(place.path.partition("/")[0])
+    if shown.where is not None and shown.level is Level.NODE and site is not None and not place.by:
+        return chosen_map(snapshot, place, site, shown.where)
     wanted = place.options.get("cells", "")
     return heat_map(snapshot.frame, place.path, place.metric, area, by=place.by, cells=wanted)
 

@@ -71,3 +71,14 @@ async def test_w_on_a_node_and_in_the_command_bar_and_where_there_is_nothing_to_
         await shown.press("enter")
         assert "muc1/h1/r001/n0001" in shown.screen()
         assert "SUSPECT" in shown.screen()
+
+
+async def test_enter_on_a_job_shows_its_nodes_as_a_heat_map() -> None:
+    made = panels.load_panel("drilldown").view
+    session = make_session(jobs=panels.load_panel("jobs").view, drilldown=made)
+    async with driven(session, (120, 40), panels=(*PANELS, JOBS)) as shown:
+        await shown.press("5", "j", "enter")
+        assert shown.panel == "drilldown"
+        text = shown.screen()
+        assert "2 nodes:" in text
+        assert "n0001" in text

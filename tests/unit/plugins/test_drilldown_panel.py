@@ -114,3 +114,20 @@ def test_a_node_shows_what_each_scheduler_says_of_it():
     assert "\x1b" not in first
     assert "slurm ALLOCATED   8 of 8 GPUs allocated" in told("n0002")
     assert "slurm" not in told("n0003")
+
+
+def test_the_nodes_of_a_job_are_the_cells_of_the_map():
+    place = Place(path="muc1", where='node != "" and job_id == "7"')
+    for size in (Size(80, 30), Size(200, 46)):
+        made = panels.load_panel("drilldown").view(panels.normal(), place, size)
+        cells = next(each for each in panels.flat(made) if isinstance(each, HeatMap))
+        assert [group.id for group in cells.groups] == ["muc1/h1/r001/n0001", "muc1/h1/r001/n0002"]
+        assert list(cells.ids)[:2] == ["muc1/h1/r001/n0001/g0", "muc1/h1/r001/n0001/g1"]
+        assert len(cells.values) == 16
+        assert "2 nodes" in cells.title
+
+
+def test_a_filter_that_keeps_no_node_has_no_map():
+    place = Place(path="muc1", where='node != "" and job_id == "none"')
+    made = panels.load_panel("drilldown").view(panels.normal(), place, Size(200, 46))
+    assert not any(isinstance(each, HeatMap) for each in panels.flat(made))
