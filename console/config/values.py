@@ -126,7 +126,8 @@ class SourceConfig:
     @property
     def address(self) -> str:
         """Where it is, in words: its URL, or what its kind takes in place of one; empty if neither is said."""
-        said = (self.options.get(key) for key in ("targets", "targets_file", "socket", "ssh", "nodes"))
+        keys = ("targets", "targets_file", "socket", "ssh", "nodes", "kubeconfig", "context")
+        said = (self.options.get(key) for key in keys)
         found = next((each for each in said if each), "")
         return self.url or (found if isinstance(found, str) else " ".join(found))[:LONGEST_ADDRESS]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import re
 from collections import deque
@@ -217,17 +218,20 @@ class Follower:
         params = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": self.version}
         params["timeoutSeconds"] = str(int(length_s))
         self.watches += 1
-        loop = asyncio.get_running_loop()
-        began, lines = loop.time(), 0
+        loop, lines = asyncio.get_running_loop(), 0
+        opened_at = math.inf
         try:
             async with self._link.stream(self.kind.path, params, idle_s=IDLE_S) as answer:
                 self.state, self.remark = "watching", ""
+                opened_at = loop.time()
                 async for line in self._lines(answer):
                     lines += 1
                     await self._take(line)
-        except (Unreachable, TimedOut):
-            # A line that was good for a while and broke is opened anew; one that cannot be opened is an error.
-            if not lines and loop.time() - began < REWATCH_JITTER_S:
+        except (Unreachable, TimedOut) as error:
+            # A line that was good for a while and broke is opened anew; one that cannot be opened, or on which not
+            # even a bookmark comes, is an error.
+            held = isinstance(error, Unreachable) and loop.time() - opened_at > REWATCH_JITTER_S
+            if not lines and not held:
                 raise
 
     async def _lines(self, answer: Answer) -> AsyncIterator[bytes]:

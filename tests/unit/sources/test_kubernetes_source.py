@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from console.config.values import Auth, Secret, SourceConfig, Timeouts
-from console.model.errors import BadPayload, RateLimited, Unauthorized, Unreachable
+from console.model.errors import BadPayload, RateLimited, TimedOut, Unauthorized, Unreachable
 from console.model.jobs import JobState
 from console.model.ports import Diagnosable, LogKeeper, Subject, Witness
 from console.model.reading import EventsPart, FactsPart, JobsPart, NodeReportsPart
@@ -46,8 +46,8 @@ class Seen:
     """A source, and what it said last."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        more = {key: options.pop(key) for key in ("auth", "cadence_s", "max_body_bytes") if key in options}
-        config = SourceConfig("kubernetes", "k8s", url, timeouts=LIMITS, options=options, **{"cadence_s": 0.5, **more})
+        more = {key: options.pop(key) for key in ("auth", "timeouts") if key in options}
+        config = SourceConfig("kubernetes", "k8s", url, options=options, cadence_s=0.5, **{"timeouts": LIMITS, **more})
         self.source = KubernetesSource("muc1", config, jitter_s=0.0)
         self.parts: list[Part] = []
         self.reading: Reading | None = None
@@ -356,3 +356,20 @@ async def test_nothing_is_left_after_the_end(kube: Kube) -> None:
     await seen.read()
     await seen.source.aclose()
     assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_watch_that_cannot_be_opened_in_time_is_an_error() -> None:
+    stuck = asyncio.Event()
+
+    async def behave(request: Request, writer: Writer) -> None:
+        if "watch=" in request.target:
+            await stuck.wait()
+            return
+        await answer(list_of([node("n0")] if request.path.endswith("nodes") else []))(request, writer)
+
+    async with bad_server(behave) as server:
+        seen = Seen(server.url, kueue="off", timeouts=Timeouts(connect_s=1, read_s=1, total_s=1.2))
+        with pytest.raises(TimedOut):
+            await seen.until(lambda: False)
+        stuck.set()
+        await seen.source.aclose()
