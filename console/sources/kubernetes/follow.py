@@ -91,7 +91,10 @@ class Kind:
 
 
 class Follower:
-    """One list with its watch. `run` ends with an error, or where a list is all that is wanted (`watch` false)."""
+    """One list with its watch. `run` ends with an error, or where a list is all that is wanted (`watch` false).
+
+    `version_at` is when it last heard what is there, `alive_at` when it last heard anything; UTC epoch seconds.
+    """
 
     def __init__(
         self,
@@ -117,6 +120,7 @@ class Follower:
         self.inbox = Inbox()
         self.version = ""
         self.version_at = 0.0
+        self.alive_at = 0.0
         self.state = "not asked yet"
         self.listed = 0
         self.remark = ""
@@ -223,6 +227,7 @@ class Follower:
         try:
             async with self._link.stream(self.kind.path, params, idle_s=IDLE_S) as answer:
                 self.state, self.remark = "watching", ""
+                self.alive_at = self._link.now()
                 opened_at = loop.time()
                 async for line in self._lines(answer):
                     lines += 1
@@ -279,7 +284,7 @@ class Follower:
 
     def _mark(self, version: str) -> None:
         self.version = version
-        self.version_at = self._link.now()
+        self.version_at = self.alive_at = self._link.now()
 
     def _seen(self, version: str) -> None:
         """Note a change's version: the next watch starts there, or at a later one that was seen before."""

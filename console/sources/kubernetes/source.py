@@ -73,6 +73,7 @@ class KubernetesSource:
         self._followers: dict[str, Follower] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._faults: dict[str, tuple[SourceError, float]] = {}
+        self._failed_at: dict[str, float] = {}
         self._kueue = "not asked yet"
         self._kueue_at = 0.0
         self._news = asyncio.Event()
@@ -216,7 +217,8 @@ class KubernetesSource:
         now = self._clock()
         for key, task in list(self._tasks.items()):
             if not task.done():
-                if self._followers[key].lists:
+                # To try again is no proof: the server must have said something since.
+                if self._followers[key].alive_at > self._failed_at.get(key, 0.0):
                     self._faults.pop(key, None)
                 continue
             del self._tasks[key]
@@ -228,6 +230,7 @@ class KubernetesSource:
                 error = SourceError(*self._who, f"{key}: {type(error).__name__}: {error}")
             patience_s = ASK_AGAIN_S if isinstance(error, Unauthorized | NotOffered) else 0.0
             self._faults[key] = (error, now + patience_s)
+            self._failed_at[key] = now
 
     def _judge(self) -> None:
         """Raise what went wrong where nothing is left that works, or where the server asks to wait."""
