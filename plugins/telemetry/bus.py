@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.plugin import DetectorState, Finding, Frame, SiteFrame
 
 FAULT = Fault("telemetry", "gpu-off-bus", Severity.WARNING, "GPUs are missing in nodes that report")
-LOOKS = 3
+LOOKS, EVERY_S = 3, 2.0
 # NVIDIA's XID for it, and what nvidia-smi and NVML say.
 SIGNS = ("xid-79", "gpu-lost")
 
@@ -37,7 +37,7 @@ class OffBus:
             if site.stale or not site.topology.gpus:
                 continue
             missing: Any = state[site.site]["missing"]
-            if site.data_at > self._looked.get(site.site, 0.0):
+            if site.data_at - self._looked.get(site.site, 0.0) >= EVERY_S:
                 self._looked[site.site] = site.data_at
                 gone = missing_gpus(site)
                 missing[~gone] = 0

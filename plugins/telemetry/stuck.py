@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from console.plugin import Column, DetectorState, Finding, Frame, SiteFrame
 
 MOST = 255
+# NVML's clock event reasons: power cap, slowdowns of hardware and software, power brake.
+HELD = 0x4 | 0x8 | 0x20 | 0x40 | 0x80
+# More often tells no more: a look over a million GPUs takes 50 ms.
+EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,10 @@ class Stuck:
         )
         newest, key = column.newest_at(), (site.site, sensor.name)
         before = self._looked.get(key, 0.0)
-        if newest > before:
+        if newest - before >= EVERY_S:
             self._looked[key] = newest
             take(column, load, before, sensor, by[1:], (value, base, same, moved))
-        stuck = np.flatnonzero((same >= sensor.same) & (moved >= sensor.moved)).tolist()
+        stuck = free_to_move(site, sensor, np.flatnonzero((same >= sensor.same) & (moved >= sensor.moved)))
 
         def text(row: int) -> tuple[str, tuple[str, ...]]:
             count = f"{same[row]}{' or more' if same[row] == MOST else ''}"
@@ -128,6 +132,15 @@ def take(
     step, part = limits
     away_enough = np.abs(load.values - base) >= np.maximum(step, part * np.maximum(load.values, base))
     moved += again & away_enough & (moved < MOST)
+
+
+def free_to_move(site: SiteFrame, sensor: Sensor, rows: NDArray[np.intp]) -> list[int]:
+    """Return the rows but those whose power is held at a cap now: there it is right not to move."""
+    events = site.columns.get("clock_events")
+    if sensor.name != "power_w" or events is None or not len(rows):
+        return [int(row) for row in rows]
+    held = np.nan_to_num(events.values[rows]).astype(np.int64) & HELD != 0
+    return [int(row) for row in rows[~held]]
 
 
 def _writable(column: NDArray[np.generic]) -> Any:

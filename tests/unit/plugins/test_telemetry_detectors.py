@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from types import MappingProxyType
 
@@ -9,10 +10,12 @@ import pytest
 from console.core.merge import SiteMerger
 from console.emulator.fleet import FleetPlan
 from console.emulator.world import World
-from console.engine.detectors import _Hosted, _fit_state
+from console.engine.detectors import _fit_state, _Hosted
 from console.model.builtin_metrics import BUILTIN
+from console.model.columns import Column, same_time
 from console.model.snapshot import Frame
 from console.sources.emulator import EmulatorSource
+from tests.support import panels
 from tests.support.panels import load_panel
 
 T0 = 1_800_000_000.0
@@ -98,3 +101,70 @@ async def test_every_lie_is_found_and_named():
     assert set(found) == {
         "samples-lost", "counter-backwards-pcie_replays", "scrape-gap", "stuck-temp_c", "stuck-power_w", "gpu-off-bus",
     } - ({"gpu-off-bus"} - set(found))  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+async def test_faults_of_hardware_are_no_lies_but_a_gpu_that_is_gone(seed):
+    found = await Watch("storm", gpus=20_000, seed=seed).run(120)
+    assert set(found) <= {"gpu-off-bus"}
+
+
+class Counters:
+    """The detector of falling counters over one small site whose counters a test sets."""
+
+    def __init__(self):
+        self.site = panels.site_frame("muc1")
+        self.hosted = _Hosted("backwards", type(load("backwards").DETECTOR)())
+        self.now = panels.NOW
+
+    def say(self, **counters):
+        """Take the counters of GPU 0 of the first node (and `other` of GPU 1); return the faults found."""
+        self.now += 1.0
+        columns = dict(self.site.columns)
+        for name, values in counters.items():
+            column = np.zeros(self.site.topology.gpus, dtype=np.float32)
+            column[: len(values)] = values
+            columns[name] = Column(name, column, same_time(self.now, len(column)), 30.0, "dcgm")
+        self.site = dataclasses.replace(self.site, columns=columns, data_at=self.now)
+        frame = Frame(self.now, "f", BUILTIN, (self.site,))
+        _fit_state(self.hosted, frame, tuple(self.hosted.detector.state_columns))
+        return [each.fault for each in self.hosted.detector.update(frame, MappingProxyType(self.hosted.state))]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ({"ecc_sbe": [50], "pcie_replays": [9]}, {"ecc_sbe": [0], "pcie_replays": [0]}, []),
+        ({"ecc_sbe": [50], "pcie_replays": [9]}, {"ecc_sbe": [2], "pcie_replays": [0]}, []),
+        ({"ecc_sbe": [50], "pcie_replays": [9]}, {"ecc_sbe": [2], "pcie_replays": [9]}, ["counter-backwards-ecc_sbe"]),
+        ({"ecc_sbe": [50, 7]}, {"ecc_sbe": [2, 7]}, ["counter-backwards-ecc_sbe"]),
+        ({"ecc_sbe": [50]}, {"ecc_sbe": [43]}, ["counter-backwards-ecc_sbe"]),
+        ({"remapped_rows": [3]}, {"remapped_rows": [0]}, ["counter-backwards-remapped_rows"]),
+        ({"ecc_sbe": [50]}, {"ecc_sbe": [np.nan]}, []),
+        ({"ecc_sbe": [50]}, {"ecc_sbe": [51]}, []),
+    ],
+    ids=[
+        "restart",
+        "restart, some since",
+        "one alone",
+        "another GPU stays",
+        "a little",
+        "lasting",
+        "missing",
+        "up",
+    ],
+)
+def test_a_counter_that_falls_is_told_from_a_restart(before, after, found):
+    counters = Counters()
+    assert counters.say(**before) == []
+    assert counters.say(**after) == found
+
+
+def test_a_gpu_that_is_swapped_brings_its_own_counters():
+    counters = Counters()
+    counters.say(remapped_rows=[5])
+    old = counters.site.topology
+    high = old.uuid_high.copy()
+    high[0] = 999_999
+    counters.site = dataclasses.replace(counters.site, topology=dataclasses.replace(old, uuid_high=high, version=2))
+    assert counters.say(remapped_rows=[0]) == []
