@@ -36,9 +36,10 @@ class JobMemory:
         """Compare two lists of the same scheduler, both on rows of `topology`; `at` is UTC epoch seconds."""
         if before is not None:
             # A source hands on the same object for a job that has not changed: most of ten thousand are passed by.
-            there, were = set(map(id, now.rows)), set(map(id, before.rows))
-            moved = [index for index, job in enumerate(before.rows) if id(job) not in there]
-            later = {_key(job): job for job in now.rows if id(job) not in were} if moved else {}
+            there = dict(zip(map(id, now.rows), now.rows, strict=True))
+            were = dict(zip(map(id, before.rows), range(len(before.rows)), strict=True))
+            moved = sorted(map(were.__getitem__, were.keys() - there.keys()))
+            later = {_key(there[new]): there[new] for new in there.keys() - were.keys()} if moved else {}
             for index in moved:
                 job = before.rows[index]
                 if job.start_at:
@@ -54,12 +55,12 @@ class JobMemory:
         held = rank(job.state) < WAITING_RANK
         if held and (now is None or rank(now.state) > HOLDING_RANK or now.start_at > job.start_at):
             again = now is not None and rank(now.state) != ENDED_RANK
-            nodes = tuple(topology.nodes[row] for row in before.nodes_of(index, topology).tolist())
+            nodes = _names(before, index, topology)
             ended = now if now is not None and not again else job
             self._keep(EndedRun(ended, nodes, before.at, again))
         elif now is None and rank(job.state) == ENDED_RANK:
             known = self._runs.get((_key(job), job.start_at))
-            nodes = tuple(topology.nodes[row] for row in before.nodes_of(index, topology).tolist())
+            nodes = _names(before, index, topology)
             self._keep(EndedRun(job, nodes or (known.nodes if known else ()), before.at))
 
     def _keep(self, run: EndedRun) -> None:
@@ -77,6 +78,10 @@ class JobMemory:
     def _drop(self) -> None:
         _, run = self._runs.popitem(last=False)
         self._named -= len(run.nodes)
+
+
+def _names(jobs: Jobs, index: int, topology: SiteTopology) -> tuple[str, ...]:
+    return tuple(map(topology.nodes.__getitem__, jobs.nodes_of(index, topology).tolist()))
 
 
 def _key(job: Job) -> Key:
