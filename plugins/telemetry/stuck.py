@@ -101,9 +101,8 @@ class Stuck:
 
         def text(row: int) -> tuple[str, tuple[str, ...]]:
             count = f"{same[row]}{' or more' if same[row] == MOST else ''}"
-            now = load.values[row]
-            said = f"{sensor.name} says {value[row]:g} in {count} samples while {by[0]} went"
-            return f"{said} from {base[row]:.3g} to {now:.3g}", (f"source {column.source}",)
+            said = f"{sensor.name} says {value[row]:g} in {count} samples"
+            return f"{said}; {by[0]} was far from {base[row]:.3g} in {moved[row]} of them", (f"source {column.source}",)
 
         return of_gpus(site, sensor.fault, stuck, column.source, text)
 
