@@ -15,6 +15,12 @@ LABELS = {
 LONGEST = 64
 
 
+def fact_labels(present: frozenset[str]) -> dict[str, str]:
+    """Return the label that tells each fact, of those that the series carry."""
+    found = {fact: next((name for name in names if name in present), "") for fact, names in LABELS.items()}
+    return {fact: name for fact, name in found.items() if name}
+
+
 def page_facts(content: bytes) -> dict[str, str]:
     """Return what a page says of its node; where its GPUs differ, all of it side by side."""
     found: dict[str, str] = {}

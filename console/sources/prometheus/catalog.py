@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from console.model.errors import SourceError
+from console.sources.exposition.facts import fact_labels
 from console.sources.exposition.labels import Spelling, choose_spelling
 from console.sources.exposition.values import MIG_ACTIVE
-from console.sources.prometheus.facts import fact_labels
 from console.sources.prometheus.promql import quote, selector
 from console.sources.prometheus.rules import PREFIX
 from console.sources.prometheus.small import LabelledRow, labelled_rows

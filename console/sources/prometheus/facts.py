@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from console.model.reading import FactsPart, NamedKeys
-from console.sources.exposition.facts import LABELS
 from console.sources.exposition.labels import strip_port
 from console.sources.prometheus.promql import quote, selector
 from console.sources.prometheus.small import labelled_rows
@@ -49,9 +48,3 @@ class Facts:
                     told.setdefault(name, set()).add(row.metric[label])
             texts = tuple(", ".join(sorted(each)) for each in told.values())
             yield FactsPart(fact, NamedKeys("node", tuple(told)), texts, at)
-
-
-def fact_labels(present: frozenset[str]) -> dict[str, str]:
-    """Return the label that tells each fact, of those that the series carry."""
-    found = {fact: next((name for name in names if name in present), "") for fact, names in LABELS.items()}
-    return {fact: name for fact, name in found.items() if name}

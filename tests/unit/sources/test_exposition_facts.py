@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.sources.exposition.facts import page_facts
-from console.sources.prometheus.facts import fact_labels
+from console.sources.exposition.facts import fact_labels, page_facts
 
 ROW = 'DCGM_FI_DEV_GPU_TEMP{{gpu="{gpu}",UUID="GPU-{gpu}",Hostname="n1",DCGM_FI_DRIVER_VERSION="{driver}"}} 40\n'
 
