@@ -28,14 +28,17 @@ if TYPE_CHECKING:
 KERNEL, SCHEDULER, TELEMETRY, ALERTS, STORAGE, BMC, FACILITY = (
     "kernel log", "scheduler", "telemetry", "alerts", "storage metrics", "BMC", "facility",
 )  # fmt: skip
-# What VOICES of kernels are called; the emulator calls an XID `xid-79` and has words of its own.
+# What kernel logs' readers call them; the emulator calls an XID `xid-79` and has words of its own.
 _XID_KIND = re.compile(r"(s?xid)(?:-(\d{1,6}))?")
 _CODE = re.compile(r"\bS?XID (\d{1,6})\b|\bXid \([^)]*\): (\d{1,6})\b")
-_FACILITY_KIND = re.compile(r"cooling|cdu|feed|leak|psu|power-shelf|thermal-shutdown", re.ASCII)
-_BMC_KIND = re.compile(r"redfish|bmc|sel\b|leak", re.ASCII)
+# In what source of a site they come does not tell: the emulator and a site's own gigadeck have all of them.
+_VOICES = {
+    BMC: re.compile(r"^(?:leak|psu_failed|fan_failed|bmc_log)$"),
+    FACILITY: re.compile(r"^cooling|^cdu|^feed|^thermal-shutdown"),
+    TELEMETRY: re.compile(r"^gpu-(?:lost|fault)$"),
+}
 _DOWN = ("DOWN", "NOT_RESPONDING", "FAIL", "FAILING", "ERROR", "NotReady")
 OVER = "-repaired"
-HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def concerns(subject: WhySubject, path: str) -> bool:
 def _moment(event: Event) -> Moment:
     named = _XID_KIND.fullmatch(event.kind)
     if named is None:
-        voice = FACILITY if _FACILITY_KIND.search(event.kind) else BMC if _BMC_KIND.search(event.kind) else KERNEL
+        voice = next((voice for voice, kinds in _VOICES.items() if kinds.search(event.kind)), KERNEL)
         return Moment(event.at, event.path, event.kind, voice, event.severity, event.text)
     found = _CODE.search(event.text)
     code = int(named[2] or (found and (found[1] or found[2])) or -1)

@@ -292,3 +292,19 @@ def test_standing_facts_have_no_time_but_are_told():
     assert "79 GPU has fallen off the bus on n0001/g3" in facts["last XID"]
     assert facts["silent GPUs"] == "1 of 16 report nothing: n0001/g3"
     assert report.verdict.startswith("no cause seen; silent GPUs: 1 of 16")
+
+
+@pytest.mark.parametrize(
+    ("kind", "voice"),
+    [
+        ("leak", "BMC"),
+        ("bmc_log", "BMC"),
+        ("cooling-flow-lost", "facility"),
+        ("gpu-lost", "telemetry"),
+        ("oom", "kernel log"),
+    ],
+)
+def test_each_kind_of_event_has_its_voice(kind, voice):
+    report = explain(shot(event(kind, END - 5)), "job:7")
+    assert [each.voice for each in report.moments if each.kind == kind] == [voice]
+    assert next(each.hearing for each in report.voices if each.name == voice) is Hearing.HEARD
