@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -36,10 +37,14 @@ if TYPE_CHECKING:
     from console.ui.palette import Palette
     from console.ui.setup import AppSetup
 
+    Framed = tuple[Snapshot | None, HeaderContext, Crumbs, frozenset[str], int, int]
+
 HOLD_S = 2.0
 PATIENCE_S = 0.5
 REPAINT_S = 0.25
 SETTLING_S = 15.0
+# While data come each second the clock goes with them, in one frame.
+CLOCK_WAITS_S = 1.2
 
 
 class Viewing(Screen[None], inherit_bindings=False):
@@ -66,7 +71,8 @@ class Viewing(Screen[None], inherit_bindings=False):
         self._addresses: frozenset[str] = frozenset()
         self._settled_at = 0.0
         self._steady = Steady()
-        self._framed: tuple[Snapshot | None, HeaderContext, Crumbs, frozenset[str], int, int] | None = None
+        self._heard_at = -HOLD_S
+        self._framed: Framed | None = None
         # Held, not looked for: a beat may come while the screen is already being taken down.
         self._header = LineBar(self.palette, id="header")
         self._body = ViewArea(self.palette, id="body")
@@ -171,7 +177,7 @@ class Viewing(Screen[None], inherit_bindings=False):
             return
         if self.newest is None:
             self._settled_at = latest.at + SETTLING_S
-        self.newest = latest
+        self.newest, self._heard_at = latest, time.monotonic()
         self.notices.hear(latest.notices, self.setup.time())
         if self.frozen is None:
             self.refollow_marks()
@@ -240,13 +246,20 @@ class Viewing(Screen[None], inherit_bindings=False):
             return
         width, height, context, crumbs = self.size.width, self.size.height, self._header_context(), self._crumbs()
         known = (self.frozen or self.newest, context, crumbs, self.works, width, height)
-        if known == self._framed:
+        if known == self._framed or self._only_clock(known):
             return
         before, self._framed = self._framed, known
         if before is None or before[:2] != known[:2] or before[4:] != known[4:]:
             self._header.show(header_lines(known[0], context, width, height), patient=True)
         self._breadcrumb.show((breadcrumb_line(crumbs, width),))
         self._footer.show((footer_line(self.keys, known[3], context.environment, width),))
+
+    def _only_clock(self, known: Framed) -> bool:
+        """Whether only the clock went on, and new data are about to be painted anyway."""
+        before = self._framed
+        if before is None or time.monotonic() - self._heard_at > CLOCK_WAITS_S:
+            return False
+        return (before[0], replace(before[1], now=known[1].now), *before[2:]) == known
 
     @property
     def _environment(self) -> str:

@@ -219,7 +219,7 @@ async def test_the_rows_keep_their_order_for_two_seconds_after_a_key(monkeypatch
 
     async with driven(make_session(fleet=turning)) as console:
         held = []
-        monkeypatch.setattr(console.main.body, "show", lambda view, hold=False, afresh=False: held.append(hold))
+        monkeypatch.setattr(console.main.body, "show", lambda view, hold=False, **_: held.append(hold))
         await console.press("j")
         console.session.publish(replace(panels.normal(), seq=11))
         console.main._asked_at -= 1

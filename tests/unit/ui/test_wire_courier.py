@@ -4,7 +4,7 @@ import pytest
 from rich.color import ColorSystem
 from rich.segment import Segment
 
-from console.ui.wire.courier import ASK_EVERY_S, LOOK_AGAIN_S, Courier
+from console.ui.wire.courier import ASK_EVERY_S, LOOK_AGAIN_S, TOGETHER_S, Courier
 from console.ui.wire.drain import Echo, WireSettings
 from console.ui.wire.link import GATHER_S, Link
 from console.ui.wire.moves import Dialect
@@ -188,5 +188,17 @@ def test_a_new_terminal_is_sent_all_at_once():
 def test_a_fast_link_has_no_slices():
     screen = Screen(rate=1e6)
     screen.draw(range(LINES), LONG, patient=True)
-    assert screen.pause(10.0) == 0
-    assert screen.send(10.0).count(LONG) == LINES
+    assert screen.pause(10.0) == pytest.approx(TOGETHER_S)
+    assert screen.pause(10.0 + TOGETHER_S) == 0
+    assert screen.send(10.0 + TOGETHER_S).count(LONG) == LINES
+
+
+def test_on_a_fast_link_an_answer_waits_for_nothing():
+    screen = Screen(rate=1e6)
+    screen.draw([3], "data", patient=True)
+    assert screen.pause(10.0) > 0
+    screen.draw([5], "answer")
+    assert screen.pause(10.001) == 0
+    sent = screen.send(10.001)
+    assert "answer" in sent
+    assert "data" in sent
