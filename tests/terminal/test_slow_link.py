@@ -65,7 +65,7 @@ class User:
 
     def raw(self, name):
         self.press("d")
-        self.terminal.wait_for(lambda text: says(text, f"{PLACE}/{name}") and not ROW.search(text), ANSWER_S)
+        self.terminal.wait_for(lambda text: re.search(rf"\baddress\s+{PLACE}/{name}\b", text), ANSWER_S)
         self.back_to(name)
 
     def enter(self, name):
@@ -75,7 +75,7 @@ class User:
 
     def back_to(self, name):
         self.press("\x1b")
-        self.terminal.wait_for(lambda text: under_cursor(text) == name, ANSWER_S)
+        self.terminal.wait_for(lambda text: under_cursor(text) == name and "address " not in text, ANSWER_S)
 
     def mark(self, name):
         self.press(" ")
