@@ -33,7 +33,7 @@ BORNE = (Fault.LATENCY,)
 
 @pytest.fixture(autouse=True)
 def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watch that says nothing is lost after seconds, not minutes: the stand-in marks its place five times a second."""
+    """Call a silent watch lost after seconds: the stand-in marks its place five times a second."""
     monkeypatch.setattr("console.sources.kubernetes.follow.IDLE_S", 1.5)
 
 
