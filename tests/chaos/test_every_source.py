@@ -83,14 +83,14 @@ async def fleet() -> AsyncIterator[Fleet]:
         try:
             yield Fleet(session, proxies)
         finally:
-            await asyncio.to_thread(session.close, 4.0)
+            await asyncio.to_thread(session.close, 8.0)
         for kind, proxy in proxies.items():
             await no_connection_left(kind, proxy)
 
 
 async def no_connection_left(kind: str, proxy: FaultProxy) -> None:
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await proxy.idle.wait()
     except TimeoutError:
         pytest.fail(f"{kind}: a connection outlived its source")

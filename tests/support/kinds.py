@@ -143,7 +143,7 @@ async def _kubernetes() -> AsyncIterator[Served]:
 @asynccontextmanager
 async def _redfish() -> AsyncIterator[Served]:
     async with bad_server(FakeBmc(tray(gpus=GPUS)).behaviour) as server:
-        yield Served("redfish", server.port, more={"cadence_s": 1e-6})
+        yield Served("redfish", server.port, more={"cadence_s": 0.4})
 
 
 @asynccontextmanager
