@@ -106,8 +106,12 @@ class NodeNames:
 
     def rows(self, names: Sequence[str]) -> NDArray[np.int32]:
         """Return int32[len(names)]: the row of each name, -1 where no spelling fits."""
-        found = {name: self.row(name) for name in set(names)}
-        return np.fromiter(map(found.__getitem__, names), dtype=np.int32, count=len(names))
+        # Most are spelled as the inventory does: those cost one look each, without a call of ours.
+        found = list(map(self._rows.get, names))
+        if None in found:
+            others = {name: self.row(name) for name, row in zip(names, found, strict=True) if row is None}
+            found = [others[name] if row is None else row for name, row in zip(names, found, strict=True)]
+        return np.array(found, dtype=np.int32)
 
 
 def _unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
