@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 import pytest
 
@@ -13,6 +14,8 @@ PLACE = "muc1/h1"
 ROW = re.compile(r"^▸[ ●]\s*(\S+)", re.MULTILINE)
 # Longer than any key and its answer take, stalls on both ways and a slice of data before it.
 ANSWER_S = 8.0
+# A key has arrived and its answer is back by then, even if both stalled; at an end of the table nothing moves.
+MOVED_S = 3.0
 MOVES = ["j", "j", "j", "k", "k", "G", "g", "\x1b[6~"]
 ACTIONS = ["copy", "raw", "enter", "mark"]
 
@@ -47,10 +50,9 @@ class User:
         """Press a key that moves the cursor, and watch until it has moved (at an end it does not)."""
         before = self.shown
         self.press(self.chance.choice(MOVES))
-        for _ in range(30):
+        until = time.monotonic() + MOVED_S
+        while time.monotonic() < until and self.shown in ("", before):
             self.terminal.read(0.1)
-            if self.shown not in ("", before):
-                return
 
     def act(self):
         """Act on what is shown; AssertionError if it is not the object that was acted on."""

@@ -1,6 +1,6 @@
 """Stands between Textual's compositor and its driver: takes frames before they become text, and writes them itself.
 
-With `internals` the one place that knows Textual's insides. Whatever is not as expected (see `surprises`), or fails,
+With `internals` and `driver` the one place that knows Textual's insides. Whatever is not as expected (see `surprises`), or fails,
 leaves the screen to Textual's own output.
 """
 
@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.color import ColorSystem
 from textual.app import App
-from textual.drivers.linux_driver import LinuxDriver
-from textual.events import CursorPosition, Key, MouseDown, MouseScrollDown, MouseScrollUp, Paste
 
 from console.ui.wire.courier import Courier
 from console.ui.wire.dialects import dialect
-from console.ui.wire.drain import Outlet, Rate, WireSettings
+from console.ui.wire.drain import Rate, WireSettings
+from console.ui.wire.driver import wired
 from console.ui.wire.internals import ChopsUpdate, LayoutUpdate, pieces, surprises
 from console.ui.wire.link import LEAST_PAUSE_S, Link, is_hidden
 from console.ui.wire.writer import FrameWriter
@@ -31,9 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from textual.driver import Driver
-    from textual.message import Message
     from textual.screen import Screen
     from textual.widget import Widget
+
+    from console.ui.wire.drain import Outlet
 
 SWITCH = "GIGADECK_WIRE"
 OWN_OUTPUT = ("textual", "textual-uncut")
@@ -48,7 +48,6 @@ HARMLESS = re.compile(
 
 # How long the last answer is waited for.
 LAST_ANSWER_S, LAST_SLACK_S = 1.0, 0.1
-TYPED = (Key, MouseDown, MouseScrollDown, MouseScrollUp, Paste)
 
 log = logging.getLogger("console.ui.wire")
 
@@ -147,7 +146,7 @@ class Wire:
 
     def driver(self, base: type[Driver]) -> type[Driver]:
         """Return the driver class to use in place of `base`."""
-        return _wired(base, self) if self.active else base
+        return wired(base, self) if self.active else base
 
     # Frames
 
@@ -293,40 +292,3 @@ class Wire:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the app has ended
                 self._loop.call_soon_threadsafe(function, *arguments)
-
-
-def _wired(base: type[Driver], wire: Wire) -> type[Driver]:
-    """Return a driver that tells the wire what is written and what the terminal has taken."""
-
-    class WiredDriver(base):  # type: ignore[misc, valid-type]  # the class is chosen at run time
-        _outlet: Outlet | None = None
-
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            file = getattr(self, "_file", None)
-            if issubclass(base, LinuxDriver) and file is not None:
-                self._file = self._outlet = Outlet(file, wire.drained)
-
-        def start_application_mode(self) -> None:
-            wire.started(self._outlet)
-            super().start_application_mode()
-            wire.greet()
-
-        def process_message(self, message: Message) -> None:
-            if isinstance(message, CursorPosition):
-                wire.answered()
-                return
-            if isinstance(message, TYPED):
-                wire.typed()
-            super().process_message(message)
-
-        def disable_input(self) -> None:
-            wire.stopped()
-            super().disable_input()
-
-        def write(self, data: str) -> None:
-            size = len(data.encode("utf-8", "replace")) if self._outlet is None else self._outlet.queue(data)
-            wire.wrote(data, size)
-            super().write(data)
-
-    return WiredDriver
