@@ -1,7 +1,7 @@
 """Stands between Textual's compositor and its driver: takes frames before they become text, and writes them itself.
 
-With `internals` and `driver` the one place that knows Textual's insides. Whatever is not as expected (see `surprises`), or fails,
-leaves the screen to Textual's own output.
+With `internals` and `driver` the one place that knows Textual's insides. Whatever is not as expected (see `surprises`),
+or fails, leaves the screen to Textual's own output.
 """
 
 from __future__ import annotations
