@@ -32,9 +32,13 @@ BORNE = (Fault.LATENCY,)
 
 
 @pytest.fixture(autouse=True)
-def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Call a silent watch lost after seconds: the stand-in marks its place five times a second."""
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call a silent watch lost after seconds: the stand-in marks its place five times a second. Wait for every farewell.
+
+    The console that quits waits half a second: the end of its process hangs up for it.
+    """
     monkeypatch.setattr("console.sources.kubernetes.follow.IDLE_S", 1.5)
+    monkeypatch.setattr("console.engine.reading_desk.CLOSE_LIMIT_S", 6.0)
 
 
 @dataclass
