@@ -99,7 +99,7 @@ def demo_of(spec: str) -> Demo | None:
     if name != "demo":
         return None
     digits = count.replace("_", "").replace(",", "")
-    if count and not (digits.isdigit() and 1 <= int(digits) <= 10_000_000):
+    if count and not (digits.isdecimal() and 1 <= int(digits) <= 10_000_000):
         raise _fault(spec, "write demo or demo:N with 1 to 10,000,000 GPUs, such as demo:400000")
     return Demo(gpus=int(digits)) if count else Demo()
 

@@ -191,7 +191,7 @@ def _path_of(token: str, document: Document) -> tuple[str | int, ...]:
     if token in (document.data.get("styles") or {}):
         return "styles", token
     group, _, number = token.partition(".")
-    if number.isdigit():
+    if number.isdecimal():
         stops, index = document.data[group], int(number) - (group == "plot")
         return (group, index) if len(stops) > index and (group == "plot" or len(stops) == len(HEAT)) else (group,)
     if token == "heat.missing":

@@ -84,7 +84,8 @@ class NodeNames:
 
     def __init__(self, topology: SiteTopology) -> None:
         rows = {name: row for row, name in enumerate(topology.nodes)}
-        exact = {**topology.aliases, **rows}
+        hosts = {host_of(name): row for name, row in topology.aliases.items() if "://" in name}
+        exact = {**hosts, **topology.aliases, **rows}
         self._rows = {**_unambiguous((short_name(name), row) for name, row in exact.items()), **exact}
         self._folded: dict[str, int] | None = None
 

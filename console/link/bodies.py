@@ -30,7 +30,7 @@ class BodyReader:
     async def read(self, response: httpx.Response) -> bytes:
         """Return the whole body; raises TooLarge or BadPayload."""
         declared = response.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._limit:
+        if declared.isdecimal() and int(declared) > self._limit:
             raise self._too_large()
         if response.is_stream_consumed:  # a test's transport that answers in one piece
             self.wire_bytes = len(response.content)

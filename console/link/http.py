@@ -259,7 +259,7 @@ class HttpLink:
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds that a Retry-After header asks for (a number or a date), None if there is none."""
     value = headers.get("retry-after", "").strip()
-    if value.isdigit() and len(value) < 9:
+    if value.isdecimal() and len(value) < 9:
         return float(value)
     at = _http_date(value)
     return None if at is None else max(0.0, at - now)

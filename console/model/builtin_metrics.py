@@ -111,11 +111,6 @@ FACILITY_METRICS = (
     Metric("grid_g_kwh", "gCO2/kWh", "grid intensity", {"grid_g_kwh": _MEAN}, level="site", high=5000, heat=(0, 800)),
     Metric("hall_inlet_c", "C", "hall inlet", {"hall_inlet_c": _MAX}, level="hall", low=-40, high=120, heat=(15, 40)),
     Metric("host_power_w", "W", "host power", {"host_power_w": _SUM}, level="node", high=1e5, heat=(0, 3000)),
-    Metric("node_power_w", "W", "node power", {"node_power_w": _SUM}, level="node", high=1e6, heat=(0, 12000), quantum=10),
-    Metric("inlet_c", "C", "node air inlet", {"inlet_c": _MAX}, level="node", low=-40, high=120, heat=(15, 45)),
-    Metric("leak", "0/1", "liquid leak", {"leak": _SUM}, level="node", kind=Kind.FLAG, heat=(0, 1)),
-    Metric("psu_failed", "count", "failed power supplies", {"psu_failed": _SUM}, level="node", high=1000, heat=(0, 2)),
-    Metric("fan_failed", "count", "failed fans", {"fan_failed": _SUM}, level="node", high=1000, heat=(0, 2)),
     Metric("cdu_flow_lpm", "l/min", "CDU flow", {"cdu_flow_lpm": _SUM}, level="cdu", high=1e5, heat=(0, 2000),
            worse=-1),
     Metric("cdu_supply_c", "C", "CDU supply", {"cdu_supply_c": _MAX}, level="cdu", low=-40, high=120, heat=(15, 45)),
@@ -123,4 +118,13 @@ FACILITY_METRICS = (
     Metric("shelf_power_w", "W", "shelf power", {"shelf_power_w": _SUM}, level="shelf", high=1e6, heat=(0, 33000)),
 )
 
-BUILTIN = MetricTable([*GPU_METRICS, *FACILITY_METRICS])
+# What only a node's BMC tells.
+BMC_METRICS = (
+    Metric("node_power_w", "W", "node power", {"node_power_w": _SUM}, level="node", high=1e6, heat=(0, 12000), quantum=10),
+    Metric("inlet_c", "C", "node air inlet", {"inlet_c": _MAX}, level="node", low=-40, high=120, heat=(15, 45)),
+    Metric("leak", "0/1", "liquid leak", {"leak": _SUM}, level="node", kind=Kind.FLAG, heat=(0, 1)),
+    Metric("psu_failed", "count", "failed power supplies", {"psu_failed": _SUM}, level="node", high=1000, heat=(0, 2)),
+    Metric("fan_failed", "count", "failed fans", {"fan_failed": _SUM}, level="node", high=1000, heat=(0, 2)),
+)
+
+BUILTIN = MetricTable([*GPU_METRICS, *FACILITY_METRICS, *BMC_METRICS])

@@ -22,7 +22,7 @@ def emulate(listen: str, gpus: int, sites: int, seed: int, scenario: str) -> Non
       curl -s '127.0.0.1:9400/metrics?shard=0&shards=100' | head
     """
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    if not host or not port.isdecimal() or int(port) > 65535:
         raise click.UsageError(f"--listen {listen!r} is not HOST:PORT, such as 127.0.0.1:9400")
     from console.wiring import Demo, serve_emulator
 

@@ -143,4 +143,4 @@ def _agent(text: str, tokens: Mapping[str, str]) -> str:
 
 
 def _seconds(text: str) -> float:
-    return float(text) if text.isdigit() else 0.0
+    return float(text) if text.isdecimal() else 0.0

@@ -83,7 +83,7 @@ class Decoder:
             raise self._who.bad(f"a change of {kind.name} cannot be read: {short(error)}") from None
         meta, row = wire.metadata, kind.keep(wire)
         key = (getattr(meta, "namespace", ""), meta.name)
-        version = int(meta.resource_version) if meta.resource_version.isdigit() else -1
+        version = int(meta.resource_version) if meta.resource_version.isdecimal() else -1
         if change.type == "DELETED" and row is not None:
             shelf.gone(key, version)
         else:

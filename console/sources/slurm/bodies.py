@@ -232,7 +232,8 @@ class ListReader(Generic[Row, Body]):
         try:
             return _tolerant(self._body, content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise who.bad(f"the answer is no list of {self._key}: {short(error)}") from None
+            why = _said_in(content) or short(error)
+            raise who.bad(f"the answer is no list of {self._key}: {why}") from None
 
 
 def _pieces(content: bytes, start: int, stop: int, between: bytes) -> Iterator[bytes]:
@@ -256,6 +257,18 @@ def _tolerant(decoder: msgspec.json.Decoder[Decoded], content: bytes) -> Decoded
         except UnicodeDecodeError:
             return decoder.decode(content.decode("utf-8", "replace").encode())
         raise
+
+
+class _OnlySaid(msgspec.Struct):
+    errors: Said = None
+
+
+def _said_in(content: bytes) -> str:
+    """Return the first error of an answer that has no list, empty where it has no errors either."""
+    try:
+        return next(iter(texts(msgspec.json.decode(content, type=_OnlySaid).errors)), "")[:200]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
 
 
 def texts(said: Said) -> list[str]:

@@ -59,7 +59,7 @@ def number(text: str | None) -> int | None:
 @lru_cache(maxsize=8192)
 def at(text: str) -> int:
     """Return UTC epoch seconds of a time as Slurm writes it under TZ=UTC, 0 for `Unknown`, `None` and what is none."""
-    if text.isdigit() and len(text) <= 12:
+    if text.isdecimal() and len(text) <= 12:
         return int(text)
     try:
         return max(0, calendar.timegm(time.strptime(text, _TIME)))

@@ -182,8 +182,8 @@ def job(text: str, cluster: Cluster) -> WireJob | None:
         end_time=at(keys.get("EndTime", "")),
         time_limit=minutes(keys.get("TimeLimit", "")),
         array_job_id=number(array),
-        array_task_id=int(task) if task is not None and task.isdigit() else None,
-        array_task_string=task if task is not None and not task.isdigit() else None,
+        array_task_id=int(task) if task is not None and task.isdecimal() else None,
+        array_task_string=task if task is not None and not task.isdecimal() else None,
         het_job_id=number(het),
         het_job_offset=number(offset),
         restart_cnt=number(keys.get("Restarts")),
@@ -247,9 +247,9 @@ def _details(text: str) -> list[str]:
 
 def _exit(text: str) -> WireExit | None:
     code, _, signal = text.partition(":")
-    if not code.isdigit():
+    if not code.isdecimal():
         return None
-    return WireExit(return_code=int(code), signal=WireSignal(id=int(signal)) if signal.isdigit() else None)
+    return WireExit(return_code=int(code), signal=WireSignal(id=int(signal)) if signal.isdecimal() else None)
 
 
 _FIGURES = {
