@@ -26,6 +26,11 @@ _XID = re.compile(
     rf"NVRM: Xid \({_PCI}(?: GPU-I:(?P<gi>\d+))?(?: GPU-CI:(?P<ci>\d+))?\): (?P<code>\d{{1,6}})(?:, *(?P<rest>.*))?$"
 )
 _SXID = re.compile(rf"nvidia-nvswitch(?P<switch>\d+): SXid \({_PCI}\): (?P<code>\d{{1,6}})(?:, *(?P<rest>.*))?$")
+# The fabric manager's own words for an SXID, in its log and in the system's.
+_FABRIC = re.compile(
+    rf"detected NVSwitch (?P<rest>(?P<how>non-fatal|fatal) error (?P<code>\d{{1,6}}) on fid \d+ on NVSwitch "
+    rf"pci bus id {_PCI} physical id (?P<switch>\d+) port (?P<port>\d+))"
+)
 _BUS = re.compile(
     rf"NVRM: (?:GPU|The NVIDIA GPU) {_PCI}\b.*?(?P<rest>(?:GPU )?has fallen off the bus|fallen off the bus.*)"
 )
@@ -37,6 +42,8 @@ _SWITCH_LINK = re.compile(r"\bLink (?P<link>\d+)\b")
 _MONTHS = {"JanFebMarAprMayJunJulAugSepOctNovDec"[3 * i : 3 * i + 3]: i + 1 for i in range(12)}
 _ISO = re.compile(r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d))\s")
 _EPOCH = re.compile(r"(?P<at>1\d{9}\.\d{3,9})\s")
+_DATED = re.compile(r"\[?[A-Z][a-z]{2} (?P<day>[A-Z][a-z]{2} [ \d]\d) (?P<clock>\d\d:\d\d:\d\d) (?P<year>\d{4})\]")
+_FABRIC_DATED = re.compile(r"\[(?P<day>[A-Z][a-z]{2} [ \d]\d) (?P<year>\d{4}) (?P<clock>\d\d:\d\d:\d\d)\]")
 _UPTIME = re.compile(r"\[\s*(?P<at>\d+\.\d+)\]")
 _KMSG = re.compile(r"\d+,\d+,(?P<at>\d+),[^;]*;")
 _SYSLOG = re.compile(r"(?P<month>[A-Z][a-z]{2})\s+(?P<day>\d{1,2}) (?P<clock>\d\d:\d\d:\d\d)\s")
@@ -153,10 +160,23 @@ def _bus(found: re.Match[str]) -> KernelFault:
     return KernelFault("xid", OFF_THE_BUS, pci_key(found["pci"]), "GPU has fallen off the bus", Severity.CRITICAL)
 
 
+def _fabric(found: re.Match[str]) -> KernelFault:
+    return KernelFault(
+        "sxid",
+        int(found["code"]),
+        pci_key(found["pci"]),
+        found["rest"],
+        Severity.CRITICAL if found["how"] == "fatal" else Severity.WARNING,
+        link=int(found["port"]),
+        switch=int(found["switch"]),
+    )
+
+
 _BUILDERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], KernelFault]], ...] = (
     (_XID, _xid),
     (_SXID, _sxid),
     (_BUS, _bus),
+    (_FABRIC, _fabric),
 )
 
 
@@ -168,9 +188,9 @@ def line_time(prefix: str, boot_at: float, now: float, local_offset_s: float) ->
     found = _ISO.search(prefix)
     if found:
         return _iso(found["at"])
-    dated = re.search(r"\[?[A-Z][a-z]{2} (?P<rest>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) (?P<year>\d{4})\]", prefix)
+    dated = _DATED.search(prefix) or _FABRIC_DATED.search(prefix)
     if dated:
-        return _local(dated["rest"], int(dated["year"]), local_offset_s)
+        return _local(f"{dated['day']} {dated['clock']}", int(dated["year"]), local_offset_s)
     since_boot = _UPTIME.search(prefix)
     kmsg = _KMSG.search(prefix)
     if boot_at and (since_boot or kmsg):

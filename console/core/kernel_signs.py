@@ -95,7 +95,7 @@ _SIGNS = (
     _sign("boot", _WARNING, "reboot:", r"reboot: (?:Restarting system|Power down|System halted)", "the node went down"),
 )  # fmt: skip
 
-FAULT_WORDS = ("NVRM: ", "SXid (")
+FAULT_WORDS = ("NVRM: ", "SXid (", "detected NVSwitch ")
 WORDS = tuple(dict.fromkeys((*FAULT_WORDS, *(word for sign in _SIGNS for word in sign.words))))
 """Any line that tells of something holds one of these, as it stands: what a log store can be asked for."""
 

@@ -10,6 +10,7 @@ from console.model.levels import Severity
 from console.model.values import dataclass
 
 _CRITICAL, _WARNING, _INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
+_UNKNOWN = Severity.UNKNOWN
 
 # NVIDIA's words for actions, in ours. WORKFLOW_* are decision trees in its catalogue.
 ACTIONS = {
@@ -65,6 +66,7 @@ XIDS: dict[int, Xid] = dict(
         _of(8, "GPU stopped processing", _WARNING, "RESTART_APP", "CONTACT_SUPPORT"),
         _of(11, "Invalid or corrupted push buffer stream", _WARNING, "RESTART_APP", "CHECK_APP/CUDA"),
         _of(13, "Graphics Engine Exception", _WARNING, "RESTART_APP", "WORKFLOW_XID_13"),
+        _of(14, "Fake error (unused)", _UNKNOWN, "IGNORE", "CONTACT_SUPPORT"),
         _of(25, "Invalid or illegal push buffer stream", _WARNING, "RESTART_APP", "CHECK_APP/CUDA"),
         _of(31, "GPU memory page fault", _WARNING, "RESTART_APP", "WORKFLOW_XID_31"),
         _of(32, "Invalid or corrupted push buffer stream", _WARNING, "RESTART_APP", "CHECK_APP/CUDA"),
@@ -120,6 +122,7 @@ XIDS: dict[int, Xid] = dict(
         _of(105, "NVJPG7 Error", _WARNING, "RESTART_APP", "CONTACT_SUPPORT"),
         _of(106, "SMBPBI Test Message", _INFO, "IGNORE", "IGNORE"),
         _of(107, "SMBPBI Test Message Silent", _INFO, "IGNORE", "IGNORE"),
+        _of(108, "NVLink remote translation error (unused)", _UNKNOWN, "IGNORE", "XID_137_FLOW"),
         _of(109, "Context Switch Timeout Error", _CRITICAL, "RESET_GPU", "CONTACT_SUPPORT"),
         _of(110, "Security Fault Error", _CRITICAL, "RESET_GPU", "INVESTIGATE_SW"),
         _of(119, "GSP RPC Timeout", _CRITICAL, "RESET_GPU", "INVESTIGATE_SW"),
@@ -171,13 +174,18 @@ XIDS: dict[int, Xid] = dict(
         _of(170, "Interrupt seen in CC mode", _WARNING, ""),
         _of(171, "Details of XID 48: DRAM or SRAM", _INFO, ""),
         _of(172, "Details of XID 48: DRAM or SRAM", _INFO, ""),
+        # The catalogue has these not yet; their names are those of the open kernel modules 595.45.04 (nverror.h).
+        _of(173, "C2C fatal link failure", _UNKNOWN, "CONTACT_SUPPORT"),
+        _of(174, "Channel was reset and its process killed", _UNKNOWN, "CONTACT_SUPPORT"),
+        _of(175, "Memory subsystem error", _UNKNOWN, "CONTACT_SUPPORT"),
+        _of(176, "PCIe correctable error fault", _UNKNOWN, "CONTACT_SUPPORT"),
     )
 ) | _unused(
     *range(1, 8),
     9,
     10,
     12,
-    *range(14, 25),
+    *range(15, 25),
     *range(26, 31),
     *range(33, 37),
     42,
@@ -191,7 +199,6 @@ XIDS: dict[int, Xid] = dict(
     87,
     90,
     91,
-    108,
     *range(111, 119),
     *range(122, 126),
     138,

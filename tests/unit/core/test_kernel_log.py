@@ -51,6 +51,17 @@ def test_malformed_lines_are_other_lines(line: str) -> None:
     assert read_line(line) is None
 
 
+@pytest.mark.parametrize(("how", "severity"), [("fatal", Severity.CRITICAL), ("non-fatal", Severity.WARNING)])
+def test_the_fabric_managers_words_are_an_sxid(how: str, severity: Severity) -> None:
+    said = f"detected NVSwitch {how} error 12028 on fid 0 on NVSwitch pci bus id 00000000:86:00.0 physical id 3 port 61"
+    line = f"[Feb 27 2025 15:10:02] [ERROR] [tid 12727] {said}"
+    fault = read_line(line, now=NOW)
+    assert fault is not None
+    assert (fault.kind, fault.code, fault.pci, fault.switch, fault.link) == ("sxid", 12028, "0000:86:00", 3, 61)
+    assert (fault.severity, fault.at) == (severity, datetime(2025, 2, 27, 15, 10, 2, tzinfo=UTC).timestamp())
+    assert FaultLog("muc1", "n0001", "logs").feed(line, NOW) is not None
+
+
 @pytest.mark.parametrize(
     ("prefix", "at"),
     [
@@ -115,7 +126,9 @@ def test_a_code_that_is_not_in_the_catalogue_is_unknown_and_not_harmless() -> No
     assert xid_of(177).severity is Severity.UNKNOWN
     assert xid_of(61).severity is Severity.UNKNOWN
     assert xid_of(79).advice == "drain the node and restart it"
-    assert set(range(1, 173)) <= set(XIDS)
+    assert set(range(1, 177)) <= set(XIDS)
+    assert all(xid_of(code).severity is Severity.UNKNOWN for code in (14, 108, *range(173, 177)))
+    assert (xid_of(14).action, xid_of(108).action) == ("IGNORE", "IGNORE")
 
 
 def test_a_storm_is_one_event_and_the_next_one_counts_it() -> None:
