@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from console.model.metrics import Metric, MetricTable
 
+_MIB = 1048576.0
 # nvidia_gpu_exporter (utkuozdemir): nvidia-smi's query fields, in base units; nvidia_gpu_prometheus_exporter
 # (mindprince): NVML's. Name, our metric, and what turns their unit into ours.
 FOREIGN: tuple[tuple[str, str, float], ...] = (
@@ -38,6 +39,21 @@ FOREIGN: tuple[tuple[str, str, float], ...] = (
     ("nvidia_gpu_temperature_celsius", "temp_c", 1.0),
     ("nvidia_gpu_power_usage_milliwatts", "power_w", 1e-3),
     ("nvidia_gpu_memory_used_bytes", "mem_used_bytes", 1.0),
+    # dcgm-exporter 1.x, and later ones with its file 1.x-compatibility-metrics.csv.
+    ("dcgm_gpu_utilization", "util_pct", 1.0),
+    ("dcgm_gpu_temp", "temp_c", 1.0),
+    ("dcgm_memory_temp", "mem_temp_c", 1.0),
+    ("dcgm_power_usage", "power_w", 1.0),
+    ("dcgm_sm_clock", "sm_clock_mhz", 1.0),
+    ("dcgm_fb_used", "mem_used_bytes", _MIB),
+    ("dcgm_fb_free", "mem_free_bytes", _MIB),
+    ("dcgm_ecc_sbe_volatile_total", "ecc_sbe", 1.0),
+    ("dcgm_ecc_dbe_volatile_total", "ecc_dbe", 1.0),
+    ("dcgm_nvlink_flit_crc_error_count_total", "nvlink_errors", 1.0),
+    ("dcgm_pcie_replay_counter", "pcie_replays", 1.0),
+    ("dcgm_fi_prof_sm_active", "sm_active_ratio", 1.0),
+    ("dcgm_fi_prof_pipe_tensor_active", "tensor_active_ratio", 1.0),
+    ("dcgm_xid_errors", "xid", 1.0),
 )
 # A row of nvidia_gpu_exporter that says which index and model a UUID has.
 WHO_IS_WHO = "nvidia_smi_gpu_info"

@@ -274,6 +274,18 @@ async def test_a_sites_own_labels_come_first() -> None:
     assert (await rig.read())[1]["temp_c"].keys.nodes == ("gpu-07",)  # type: ignore[union-attr]
 
 
+async def test_the_names_of_dcgm_exporter_1_are_the_same_metrics() -> None:
+    labels = f'{{gpu="2",uuid="{uuid(1, 2)}",instance="x"}}'
+    text = "".join(
+        f"dcgm_{name}{labels} {value}\n"
+        for name, value in (("gpu_temp", 61), ("power_usage", "412.5"), ("fb_used", 1024), ("xid_errors", 79))
+    )
+    found = (await Rig({"n1": text}).read())[1]
+    values = {name: float(part.values[0]) for name, part in found.items()}
+    assert values == {"temp_c": 61, "power_w": 412.5, "mem_used_bytes": 2**30, "xid": 79}
+    assert found["temp_c"].keys.slots.tolist() == [2]  # type: ignore[union-attr]
+
+
 async def test_nvidia_gpu_exporter_says_the_same_facts_in_other_units() -> None:
     bare = "b2c80a11-1f0e-4d9c-9d54-0f6b7f6f0a01"
     text = "".join(
