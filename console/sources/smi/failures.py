@@ -12,6 +12,7 @@ _HANDLE = re.compile(
     r"Unable to determine the device handle for (?:GPU|gpu) ?(?P<pci>[\da-fA-F:]{10,14}\.\d):?\s*"
     r"(?P<why>[^\n.]{0,80})"
 )
+_STYLE = re.compile(r"\x1b\[[\d;]*m")
 _FIELD = re.compile(r'Field "(?P<field>[\w.]{1,80})" is not a valid field to query')
 _MISMATCH = ("the driver was updated under it", "restart the node, or unload and load the driver")
 _SILENT = ("no driver answers", "is the NVIDIA driver loaded? look at lsmod and dmesg")
@@ -28,6 +29,20 @@ _WHOLE = (
     ("not found", *_ABSENT),
     ("no such file", *_ABSENT),
 )
+# What nvidia-smi prints for other questions, by what only that has in one of its lines (blanks folded).
+_FORMS = (
+    (re.compile(r"^=+NVSMI LOG=+$"), "the text of `nvidia-smi -q`"),
+    (re.compile(r"^\| NVIDIA-SMI \S+ "), "the table of a bare `nvidia-smi`"),
+    (re.compile(r"^# gpu pwr "), "`nvidia-smi dmon`"),
+    (re.compile(r"^# gpu pid "), "`nvidia-smi pmon`"),
+    (re.compile(r"GPU\d+ (?:GPU\d+ )*CPU Affinity NUMA Affinity"), "`nvidia-smi topo -m`"),
+    (re.compile(r"^Link \d+: |[Nn][Vv]link (?:information|queries)|support Nvlink"), "`nvidia-smi nvlink -s`"),
+    (re.compile(r"^GPU \d+: .* \(UUID: "), "the list of `nvidia-smi -L`"),
+    (re.compile(r"^timestamp,.*\bretired_pages\."), "`nvidia-smi --query-retired-pages`"),
+    (re.compile(r"^timestamp,.*\bprocess_name\b"), "`nvidia-smi --query-compute-apps`"),
+    (re.compile(r"Please run 'nvidia-smi -h' for help"), "a complaint about nvidia-smi's arguments"),
+)
+_REPLACED = "is `command` a wrapper that drops or changes nvidia-smi's arguments?"
 _CODES = {
     4: _NO_RIGHT,
     6: _NO_GPU,
@@ -70,3 +85,12 @@ def read_failure(text: str, code: int = 0) -> SmiFailure | None:
         return None
     message, advice = _CODES.get(code, (f"nvidia-smi ended with {code}", "run it on the node by hand"))
     return SmiFailure(f"{message}: {flat[:TEXT_LIMIT]}" if flat and code not in _CODES else message, advice)
+
+
+def read_form(line: str) -> SmiFailure | None:
+    """Return what a line tells of output that nobody asked for (a table, a list, other queries), None for nothing."""
+    flat = " ".join(_STYLE.sub("", line[: TEXT_LIMIT * 10]).split())
+    for sign, what in _FORMS:
+        if sign.search(flat):
+            return SmiFailure(f"it prints {what}, not the rows that were asked for", _REPLACED)
+    return None

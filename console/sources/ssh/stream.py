@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.core.kernel_log import pci_key
 from console.core.kernel_signs import worth_reading
-from console.sources.smi.failures import SmiFailure, read_failure
+from console.sources.smi.failures import SmiFailure, read_failure, read_form
 from console.sources.smi.xml import END
 from console.sources.ssh.script import MARK
 
@@ -69,6 +69,7 @@ class NodeStream:
         self.noise_bytes = 0
         self.body_bytes = 0
         self.lost: set[str] = set()
+        self.form: SmiFailure | None = None
         self.rows: deque[tuple[float, tuple[str, ...], str]] = deque(maxlen=MOST_ROWS)
         self.kernel: deque[tuple[float, str]] = deque(maxlen=MOST_KERNEL_LINES)
         self.said: deque[str] = deque(maxlen=MOST_SAID)
@@ -123,7 +124,7 @@ class NodeStream:
 
     def failure(self) -> SmiFailure | None:
         """Return what went wrong with nvidia-smi, from what it said and how it ended; None for nothing."""
-        return read_failure("\n".join(self.said), self.exit_code or 0)
+        return read_failure("\n".join(self.said), self.exit_code or 0) or (None if self.row_at else self.form)
 
     def _line(self, line: str, at: float) -> None:
         if line.startswith(MARK):
@@ -132,7 +133,7 @@ class NodeStream:
             self.said.append(line)
         elif self._xml is not None:
             self._xml_line(line, at)
-        elif line[:1].isdigit() and "," in line:
+        elif line[:1].isdecimal() and "," in line:
             self._row(line, at)
         elif line.strip():
             self._words(line)
@@ -142,14 +143,14 @@ class NodeStream:
         if len(cells) < len(self.fields):  # a name may hold commas, but nothing takes any away
             self._words(line)
             return
-        index = int(cells[0]) if cells[0].isdigit() and len(cells[0]) < 5 else 0
+        index = int(cells[0]) if cells[0].isdecimal() and len(cells[0]) < 5 else 0
         if index <= self._last_index:
             self.flush()
         self._batch.append((at, self.fields, line))
         self._last_index = index
         where = self.fields.index("count") if "count" in self.fields else -1
         told = cells[where].strip() if 0 <= where < len(cells) else ""
-        if len(self._batch) >= (int(told) if told.isdigit() and 0 < int(told[:4]) <= MOST_GPUS else MOST_GPUS):
+        if len(self._batch) >= (int(told) if told.isdecimal() and 0 < int(told[:4]) <= MOST_GPUS else MOST_GPUS):
             self.flush()
 
     def _words(self, line: str) -> None:
@@ -157,6 +158,7 @@ class NodeStream:
         failure = read_failure(line)
         if failure is not None and failure.lost:
             self.lost.add(failure.lost)
+        self.form = read_form(line) or self.form  # the last one: other forms begin as the list of GPUs does
 
     def _control(self, words: list[str], at: float) -> None:
         what, rest = (words[0], words[1:]) if words else ("", [])
@@ -172,7 +174,7 @@ class NodeStream:
         elif what == "xml":
             self._xml = []
             self._out.limit = MOST_LINE_BYTES
-        elif what == "exit" and rest and rest[0].isdigit():
+        elif what == "exit" and rest and rest[0].isdecimal():
             self.exit_code = int(rest[0])
 
     def _xml_line(self, line: str, at: float) -> None:

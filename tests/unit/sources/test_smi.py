@@ -163,6 +163,28 @@ def test_ways_in_which_all_of_it_fails(text: str, code: int, words: str, lost: s
     assert (failure.lost, failure.field) == (lost, field)
 
 
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ("==============NVSMI LOG==============\n\nTimestamp : now", "the text of `nvidia-smi -q`"),
+        ("+-----+\n| NVIDIA-SMI 590.48.01   Driver Version: 590.48.01 |", "the table of a bare `nvidia-smi`"),
+        ("GPU 0: NVIDIA H100 (UUID: GPU-1)", "the list of `nvidia-smi -L`"),
+        ("GPU 0: NVIDIA H100 (UUID: GPU-1)\n\t Link 0: 26.562 GB/s", "`nvidia-smi nvlink -s`"),
+        ("\x1b[4m\tGPU0\tCPU Affinity\tNUMA Affinity\x1b[0m", "`nvidia-smi topo -m`"),
+    ],
+)
+def test_output_that_nobody_asked_for_is_named(lines: str, what: str) -> None:
+    stream = NodeStream()
+    stream.feed(f"@@gigadeck start\n@@gigadeck fields index,uuid,name\n{lines}\n".encode(), 1.0)
+    stream.feed(b"a word more\n" * 50, 1.0)  # the sign is not among the last lines
+    failure = stream.failure()
+    assert failure is not None
+    assert f"it prints {what}, not the rows" in failure.message
+    stream.feed(f"0, {UUID}, H100\n".encode(), 2.0)
+    stream.flush()
+    assert stream.failure() is None
+
+
 def test_output_that_tells_of_no_failure() -> None:
     assert read_failure("0, GPU-1, 44") is None
 
