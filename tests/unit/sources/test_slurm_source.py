@@ -436,6 +436,12 @@ async def test_a_reservation_tells_its_nodes_users_and_times(version: str) -> No
     assert (told.start_at, told.end_at, told.flags) == (T0 - 1000, T0 + 2600, ("MAINT", "IGNORE_JOBS"))
 
 
+def test_an_answer_without_its_list_is_refused_with_its_own_error() -> None:
+    content = b'{"errors": [{"error": "No error", "description": "Failure to query node n9"}], "warnings": []}'
+    with pytest.raises(errors.BadPayload, match="no list of nodes: No error: Failure to query node n9"):
+        drained(NODES.read(content, Who("muc1", "slurm")))
+
+
 async def test_reservations_are_asked_for_seldom_and_may_be_refused() -> None:
     of, clock = slurm(), Clock()
     source = opened(of, clock)
