@@ -16,6 +16,7 @@ ROW = re.compile(r"^▸[ ●]\s*(\S+)", re.MULTILINE)
 ANSWER_S = 8.0
 # A key has arrived and its answer is back by then, even if both stalled; at an end of the table nothing moves.
 MOVED_S = 3.0
+EYE_S = 0.12
 MOVES = ["j", "j", "j", "k", "k", "G", "g", "\x1b[6~"]
 ACTIONS = ["copy", "raw", "enter", "mark"]
 
@@ -38,6 +39,7 @@ class User:
         self.terminal = terminal
         self.chance = random.Random(seed)
         self.acted = 0
+        self.history = []
 
     @property
     def shown(self):
@@ -46,19 +48,34 @@ class User:
     def press(self, key):
         self.terminal.send(key)
 
+    def look(self):
+        """Return what is under the cursor once the screen has been still for as long as an eye needs."""
+        self.terminal.wait_for(lambda text: under_cursor(text) != "", ANSWER_S)
+        seen, still_since = self.shown, time.monotonic()
+        while time.monotonic() - still_since < EYE_S or not seen:
+            self.terminal.read(0.02)
+            if self.shown != seen:
+                seen, still_since = self.shown, time.monotonic()
+        return seen
+
     def move(self):
         """Press a key that moves the cursor, and watch until it has moved (at an end it does not)."""
-        before = self.shown
-        self.press(self.chance.choice(MOVES))
+        before = self.look()
+        key = self.chance.choice(MOVES)
+        self.press(key)
         until = time.monotonic() + MOVED_S
         while time.monotonic() < until and self.shown in ("", before):
             self.terminal.read(0.1)
+        self.history.append((before, key, self.shown))
 
     def act(self):
         """Act on what is shown; AssertionError if it is not the object that was acted on."""
-        self.terminal.wait_for(lambda text: under_cursor(text) != "", ANSWER_S)
-        name = self.shown
-        getattr(self, self.chance.choice(ACTIONS))(name)
+        name, action = self.look(), self.chance.choice(ACTIONS)
+        self.history.append((name, action))
+        try:
+            getattr(self, action)(name)
+        except AssertionError as error:
+            raise AssertionError(f"after {self.acted} others: {self.history[-6:]}: {error}") from error
         self.acted += 1
 
     def copy(self, name):
@@ -72,12 +89,14 @@ class User:
 
     def enter(self, name):
         self.press("\r")
-        self.terminal.wait_for(lambda text: says(text, f"h1 › {name}"), ANSWER_S)
+        self.terminal.wait_for(lambda text: says(text, f"h1 › {name}") and "racks" not in text, ANSWER_S)
         self.back_to(name)
 
     def back_to(self, name):
         self.press("\x1b")
-        self.terminal.wait_for(lambda text: under_cursor(text) == name and "address " not in text, ANSWER_S)
+        self.terminal.wait_for(
+            lambda text: under_cursor(text) == name and "32 racks" in text and "address " not in text, ANSWER_S
+        )
 
     def mark(self, name):
         self.press(" ")
