@@ -33,9 +33,10 @@ BORNE = (Fault.LATENCY,)
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Call a silent watch lost after seconds: the stand-in marks its place five times a second. Wait for every farewell.
+    """Call a silent watch lost after seconds, and wait for every farewell.
 
-    The console that quits waits half a second: the end of its process hangs up for it.
+    The stand-in marks its place five times a second. A console that quits waits half a second for its sources: the end
+    of its process hangs up for them.
     """
     monkeypatch.setattr("console.sources.kubernetes.follow.IDLE_S", 1.5)
     monkeypatch.setattr("console.engine.reading_desk.CLOSE_LIMIT_S", 6.0)
