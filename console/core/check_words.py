@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.core.disagreements.kinds import is_counted
 from console.model.levels import Level
 
 if TYPE_CHECKING:
@@ -44,16 +45,20 @@ def _noun(level: Level, count: int) -> str:
 
 
 def disagreement_words(found: Disagreements, nodes: int) -> str:
-    """Return such as `3 disagreements on 400 nodes: gpu-count 1, minority-driver 2; 8 nodes not judged`."""
+    """Return such as `3 disagreements on 2 of 400 nodes: gpu-count 1, gpus-silent 2; 8 nodes not judged`.
+
+    What is only worth knowing is left out.
+    """
     if not nodes:
         return "no node is known yet"
     if not found.at:
         return "the voices of the nodes have not been compared yet"
     if found.unjudged == nodes and not found.total:
         return f"{_all_of(Level.NODE, nodes)} can be judged: a voice that it takes is silent or stale"
-    told = [f"{kind} {count:,}" for kind, count in found.counts.items()]
     what = "disagreement" if found.total == 1 else "disagreements"
-    text = f"{found.total:,} {what} on {nodes:,} {_noun(Level.NODE, nodes)}" + (f": {', '.join(told)}" if told else "")
+    told = ", ".join(f"{kind} {count:,}" for kind, count in found.counts.items() if is_counted(kind))
+    text = f"{found.total:,} {what} on {found.disputed:,} of {nodes:,} {_noun(Level.NODE, nodes)}: {told}"
+    text = text if found.total else f"no disagreement on {nodes:,} {_noun(Level.NODE, nodes)}"
     return f"{text}; {found.unjudged:,} not judged" if found.unjudged else text
 
 

@@ -136,8 +136,8 @@ def _disputed(snapshot: Snapshot) -> _Tally:
     """Return what the voices of all sites disagree on; where nobody compared them, nothing can be judged."""
     found = snapshot.disagreements
     nodes = sum(len(site.topology.nodes) for site in snapshot.frame.sites)
-    paths = tuple(row.path for row in found.rows if row.severity is not Severity.INFO)[:PATHS_LIMIT]
-    return _Tally(found.total, found.unjudged if found.at else nodes, nodes, found.by_site, paths, ())
+    unknown = found.unjudged if found.at else nodes
+    return _Tally(found.total, unknown, nodes, found.by_site, found.paths[:PATHS_LIMIT], ())
 
 
 def _broken(spec: CheckSpec, error: ExpressionError) -> CheckResult:

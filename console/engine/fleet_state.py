@@ -93,9 +93,9 @@ class FleetState:
         frame = Frame(now, self._config.fleet, self._config.metrics, sites)
         self._guard("history", lambda: self.history.append(frame), None)
         yield None
-        yield from self._compare(frame)
-        told = self._disagreements
         if not self._is_first_glance(frame):
+            yield from self._compare(frame)
+            told = self._disagreements
             self._checks = self._guard("checks", lambda: self._checkbook.update(frame, now, told), self._checks)
             yield None
         self._guard("detectors", lambda: self._detectors.offer(frame), None)
@@ -118,7 +118,8 @@ class FleetState:
             return
         self._compared = voices
         hearing = hearing_of(tuple(record.status(frame.at) for record in self._records))
-        steps = self._book.update(frame, hearing)
+        # Nobody looks on at a command: it has what each voice says spelled out only if it writes that.
+        steps = self._book.update(frame, hearing, spell=self._config.first_word)
         last: Disagreements | None = self._disagreements
         found: Disagreements | None = None
         while found is None:

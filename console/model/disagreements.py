@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from console.model.levels import Severity
 
@@ -44,17 +44,20 @@ class Disagreement:
 class Disagreements:
     """All disagreements of a fleet as they were judged at `at`, UTC epoch seconds (0: not judged yet).
 
-    `rows` are the worst and oldest of them, bounded; `counts` says how many there are of each kind. `nodes` is how many
-    nodes there are, `unjudged` how many of them a voice that it takes is silent of. `by_site` has (site, how many
-    disagreements that somebody should look at, unjudged).
+    `rows` are the worst and oldest of them, bounded (spelled out when read first, where nobody looks on); `counts` says
+    how many there are of each kind. `nodes` is how many nodes there are, `unjudged` how many of them a voice that it
+    takes is silent of, `disputed` how many have something that somebody should look at, `paths` where the first of
+    these are. `by_site` has (site, how many disagreements that somebody should look at, unjudged).
     """
 
-    rows: tuple[Disagreement, ...] = ()
+    rows: Sequence[Disagreement] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     nodes: int = 0
     unjudged: int = 0
     at: float = 0.0
     by_site: tuple[tuple[str, int, int], ...] = ()
+    disputed: int = 0
+    paths: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:

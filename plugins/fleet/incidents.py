@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ GLYPHS = {Severity.CRITICAL: "✖", Severity.WARNING: "▲", Severity.UNKNOWN: "
 WORDS = {Severity.CRITICAL: "crit", Severity.WARNING: "warn", Severity.UNKNOWN: "unkn"}
 WIDE = 120
 CANDIDATES = 20
+_OF_ALL = re.compile(r" of [0-9,]+")
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _why(check: CheckResult) -> str:
     count = f"{check.matches:,} "
     if not told or not head.startswith(count) or " of " not in head:
         return text
-    return f"{head.partition(' of ')[0]}: {rest}"
+    return f"{_OF_ALL.sub('', head)}: {rest}"
 
 
 def _where(check: CheckResult, place: str, affected: Sequence[str], sites: int) -> str:

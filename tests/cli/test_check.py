@@ -89,21 +89,23 @@ def test_the_process_ends_with_the_code_of_the_checks(limits, code, tmp_path):
 
 
 def test_disagreements_are_a_check_like_any_other(tmp_path):
-    # Of every thousand nodes of the emulator one has another driver: 8,000 GPUs are a thousand nodes.
+    # Of every thousand nodes of the emulator one has another driver, which is worth knowing; a storm silences GPUs.
     fleet = tmp_path / "fleet.yaml"
-    text = "fleet: lab\nsites:\n  - name: lab\n    sources: [{kind: emulator, gpus: 8000, scenario: calm}]\n"
+    text = "fleet: lab\nsites:\n  - name: lab\n    sources: [{kind: emulator, gpus: 8000, scenario: storm}]\n"
     fleet.write_text(text)
     said = check("--only", "disagreements", "--format", "nagios", fleet=str(fleet))
     assert said.code == 1
     assert re.match(r"WARNING - disagreements \d+\|'disagreements'=\d+;@1:;;0;\d+$", said.lines[0])
-    assert "minority-driver" in said.lines[1]
+    assert "gpus-silent" in said.lines[1]
+    assert "minority" not in said.lines[1]
     row = check("--only", "disagreements", "--json", fleet=str(fleet)).json["rows"][0]
     assert row["matches"] >= len(row["paths"]) > 0
     assert all(path.startswith("lab/") for path in row["paths"])
     dispute = row["disagreements"][0]
     assert dispute["path"] == row["paths"][0]
     assert {"voice", "says", "at", "stale"} == set(dispute["voices"][0])
-    assert sum(row["counts"].values()) == row["matches"]
+    assert row["counts"]["minority-driver"] > 0
+    assert sum(count for kind, count in row["counts"].items() if not kind.startswith("minority")) == row["matches"]
     fleet.write_text(f"{text}checks:\n  - {{name: strays, where: disagreements, level: node, warning: 500}}\n")
     said = check("--format", "id", fleet=str(fleet))
     assert said.lines == ["strays"]

@@ -105,11 +105,11 @@ class Voices:
         stale = frozenset(source for _, source in self.stale)
         return replace(self.merger.frame(self.now, stale), **changes)  # type: ignore[arg-type]
 
-    def judged(self, after_s: float = 0.0, **changes: object) -> Disagreements:
+    def judged(self, after_s: float = 0.0, *, spell: bool = True, **changes: object) -> Disagreements:
         """Return what the book says after some time in which nobody spoke again."""
         self.now += after_s
         frame = Frame(self.now, "f", BUILTIN, (self.frame(**changes),))
-        *_, last = self.book.update(frame, self.hearing)
+        *_, last = self.book.update(frame, self.hearing, spell=spell)
         assert last is not None
         return last
 

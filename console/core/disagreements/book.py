@@ -9,10 +9,10 @@ import numpy as np
 
 from console.core.disagreements import kinds
 from console.core.disagreements.judge import judge, voices_at
-from console.core.disagreements.words import minority_text, spoken, voices_of
+from console.core.disagreements.telling import Listed, told
 from console.core.remap import row_map
-from console.model.disagreements import Disagreement, Disagreements
-from console.model.levels import Level, Severity
+from console.model.disagreements import Disagreement
+from console.model.levels import Level
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
@@ -23,25 +23,13 @@ if TYPE_CHECKING:
     from console.core.disagreements.hearing import Hearing
     from console.core.disagreements.judge import Judgement
     from console.core.disagreements.kinds import Kind
+    from console.model.disagreements import Disagreements
     from console.model.snapshot import Frame, SiteFrame
     from console.model.topology import SiteTopology
 
     Times = NDArray[np.float64]
 
-MOST_ROWS = 1000
-MOST_A_KIND = 100
-ROWS_A_STEP = 25
 LATELY_S = 60.0
-
-
-@dataclass(frozen=True, eq=False)
-class _Listed:
-    """The nodes of one site of which one kind is told, oldest first, and since when."""
-
-    site: SiteFrame
-    kind: Kind
-    rows: NDArray[np.int64]
-    since: Times
 
 
 @dataclass
@@ -83,9 +71,13 @@ class DisagreementBook:
         self._memory: dict[str, _SiteMemory] = {}
         self._at_once: dict[tuple[str, str], float] = {}
 
-    def update(self, frame: Frame, hearing: Hearing) -> Iterator[Disagreements | None]:
-        """Yield None after each short step, and at last what the voices disagree on at the time of the frame."""
-        listed: list[_Listed] = []
+    def update(self, frame: Frame, hearing: Hearing, *, spell: bool = True) -> Iterator[Disagreements | None]:
+        """Yield None after each short step, and at last what the voices disagree on at the time of the frame.
+
+        What each voice says is spelled out with `spell`, else when somebody reads it (the rows keep the frame till
+        then).
+        """
+        listed: list[Listed] = []
         names: list[Disagreement] = []
         unjudged: dict[str, int] = {}
         for site in frame.sites:
@@ -103,9 +95,9 @@ class DisagreementBook:
             names += _names(site, memory, hearing, frame.at)
         for gone in self._memory.keys() - {site.site for site in frame.sites}:
             del self._memory[gone]
-        yield from _told(frame, hearing, listed, names, unjudged)
+        yield from told(frame, hearing, listed, names, unjudged, spell=spell)
 
-    def _lasting(self, site: SiteFrame, memory: _SiteMemory, judgement: Judgement, now: float) -> Iterator[_Listed]:
+    def _lasting(self, site: SiteFrame, memory: _SiteMemory, judgement: Judgement, now: float) -> Iterator[Listed]:
         since, first = memory.take(judgement, now)
         kind = judgement.kind
         if kind is kinds.ALLOCATED_IDLE:
@@ -121,11 +113,11 @@ class DisagreementBook:
         yield from _listed(site, kind, judgement.true & long_enough, since)
 
 
-def _listed(site: SiteFrame, kind: Kind, true: NDArray[np.bool_], since: Times) -> Iterator[_Listed]:
+def _listed(site: SiteFrame, kind: Kind, true: NDArray[np.bool_], since: Times) -> Iterator[Listed]:
     rows = np.flatnonzero(true)
     if len(rows):
         rows = rows[np.argsort(since[rows], kind="stable")]
-        yield _Listed(site, kind, rows, since[rows])
+        yield Listed(site, kind, rows, since[rows])
 
 
 def _names(site: SiteFrame, memory: _SiteMemory, hearing: Hearing, now: float) -> list[Disagreement]:
@@ -145,48 +137,3 @@ def _names(site: SiteFrame, memory: _SiteMemory, hearing: Hearing, now: float) -
         Disagreement(kind.name, site.site, site.site, kind.severity, f"{source} knows {node}: {advice}", since)
         for (source, node), since in found.items()
     ]
-
-
-def _told(
-    frame: Frame, hearing: Hearing, listed: list[_Listed], names: list[Disagreement], unjudged: dict[str, int]
-) -> Iterator[Disagreements | None]:
-    counts: dict[str, int] = {kinds.UNKNOWN_NAME.name: len(names)} if names else {}
-    found: dict[str, int] = dict.fromkeys(unjudged, 0)
-    for each in listed:
-        counts[each.kind.name] = counts.get(each.kind.name, 0) + len(each.rows)
-        found[each.site.site] += len(each.rows) if each.kind.severity is not Severity.INFO else 0
-    for name in names:
-        found[name.site] += 1
-    rows = [*names]
-    for kind, site, row, since in _chosen(listed):
-        rows.append(_row(site, kind, row, since, hearing, frame.at))
-        if len(rows) % ROWS_A_STEP == 0:
-            yield None
-    rows.sort(key=lambda each: (-each.severity.rank, each.since, each.path))
-    yield Disagreements(
-        rows=tuple(rows[:MOST_ROWS]),
-        counts=dict(sorted(counts.items())),
-        nodes=sum(len(site.topology.nodes) for site in frame.sites),
-        unjudged=sum(unjudged.values()),
-        at=frame.at,
-        by_site=tuple((site.site, found[site.site], unjudged[site.site]) for site in frame.sites),
-    )
-
-
-def _chosen(listed: list[_Listed]) -> list[tuple[Kind, SiteFrame, int, float]]:
-    """Return the oldest of each kind and site, the worst kinds first, as many as are told."""
-    found: list[tuple[Kind, SiteFrame, int, float]] = []
-    for each in sorted(listed, key=lambda each: -each.kind.severity.rank):
-        pairs = zip(each.rows[:MOST_A_KIND].tolist(), each.since[:MOST_A_KIND].tolist(), strict=True)
-        found += [(each.kind, each.site, row, since) for row, since in pairs]
-    return found[:MOST_ROWS]
-
-
-def _row(site: SiteFrame, kind: Kind, row: int, since: float, hearing: Hearing, now: float) -> Disagreement:
-    voices = voices_of(site, row, hearing, now)
-    if kind.name.startswith(kinds.MINORITY):
-        text = minority_text(site, kind.name.removeprefix(kinds.MINORITY).replace("-", "_"), row, hearing)
-    else:
-        text = spoken(kind, voices, frozenset(site.reports)) or kind.title
-    path = site.topology.path(Level.NODE, row)
-    return Disagreement(kind.name, site.site, path, kind.severity, text, since, voices)

@@ -35,8 +35,13 @@ MINORITY = "minority-"
 
 
 def minority(fact: str) -> Kind:
-    """Return the kind of a node whose driver, VBIOS or firmware differs from that of its like."""
-    return Kind(f"{MINORITY}{fact.replace('_', '-')}", f"a {fact_words(fact)} that few nodes have")
+    """Return the kind of a node whose driver, VBIOS or firmware differs from that of its like: worth knowing."""
+    return Kind(f"{MINORITY}{fact.replace('_', '-')}", f"a {fact_words(fact)} that few nodes have", Severity.INFO)
+
+
+def is_counted(name: str) -> bool:
+    """Return whether somebody should look at disagreements of a kind: the others are only worth knowing."""
+    return name != IDLE_LATELY.name and not name.startswith(MINORITY)
 
 
 def fact_words(fact: str) -> str:

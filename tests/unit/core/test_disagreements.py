@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from console.core.check_words import disagreement_words
 from console.core.disagreements.hearing import hearing_of
 from console.core.disagreements.stances import stance
 from console.core.disagreements.words import voices_of
@@ -164,6 +165,34 @@ def test_a_minority_within_its_like(site, fact):
     rows = site.rows(f"minority-{fact.replace('_', '-')}")
     assert set(rows) == {"n05"}
     assert rows["n05"].text.endswith("570.86.15; most of its like have 580.65.06")
+    assert rows["n05"].severity is Severity.INFO
+
+
+def test_what_is_only_worth_knowing_is_listed_and_not_counted(site):
+    site.fact("driver", dict.fromkeys(NAMES, "580.65.06") | {"n05": "570.86.15"})
+    found = site.judged()
+    assert found.counts == {"minority-driver": 1}
+    assert (found.total, found.disputed, found.paths, found.by_site) == (0, 0, (), (("muc1", 0, 0),))
+    assert disagreement_words(found, 6) == "no disagreement on 6 nodes"
+
+
+def test_nodes_count_once_whatever_is_disputed_of_them(site):
+    site.scheduler("slurm", ALL_IDLE, gpus={"n01": 3, "n02": 3})
+    site.scheduler("kubernetes", dict.fromkeys(NAMES, READY) | {"n01": CORDONED}, gpus={"n01": 4})
+    found = site.judged()
+    assert (found.total, found.disputed) == (3, 2)
+    assert found.paths == ("muc1/h1/r1/n01", "muc1/h1/r1/n01", "muc1/h1/r1/n02")
+    assert disagreement_words(found, 6) == "3 disagreements on 2 of 6 nodes: drained-elsewhere 1, gpu-count 2"
+
+
+def test_what_is_spelled_out_when_it_is_read_is_the_same(site):
+    site.scheduler("slurm", ALL_IDLE | {"n02": DRAINED, "n99": IDLE}, reasons={"n02": NodeReason("XID 79", NOW)})
+    site.scheduler("kubernetes", dict.fromkeys(NAMES, READY))
+    site.fact("driver", dict.fromkeys(NAMES, "580.65.06") | {"n05": "570.86.15"})
+    at_once, later = site.judged(), site.judged(spell=False)
+    assert tuple(later.rows) == at_once.rows
+    assert (len(later.rows), later.rows[0], later.rows[1:]) == (3, at_once.rows[0], at_once.rows[1:])
+    assert (later.counts, later.paths, later.by_site) == (at_once.counts, at_once.paths, at_once.by_site)
 
 
 @pytest.mark.parametrize(
