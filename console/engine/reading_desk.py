@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.engine.poller import Poller
 from console.engine.threads import LagMeter, LoopThread
+from console.engine.views import settle
 from console.model.errors import NoDataError
 from console.model.ports import SignsIn
 
@@ -90,12 +91,12 @@ class ReadingDesk:
 
         async def done() -> None:
             try:
-                told.set_result(await work())
+                settle(told, result=await work())
             except BaseException as error:
-                told.set_exception(error)
+                settle(told, error=error)
 
         if not self.run(done):
-            told.set_exception(NoDataError("the sources are not read: the session is closed"))
+            settle(told, error=NoDataError("the sources are not read: the session is closed"))
         return told
 
     async def _way(self, site: str, host: str) -> str:

@@ -124,11 +124,11 @@ class Session:
 
         The answer to come says what it came to, empty where nothing waited; it holds no secret.
         """
-        return self._desk.sign_in(site, ask)
+        return self._kept(self._desk.sign_in(site, ask))
 
     def way(self, site: str, host: str) -> Future[str]:
         """Return, when it is known, a UNIX socket to a host through what a person logged in to; empty for none."""
-        return self._desk.way(site, host)
+        return self._kept(self._desk.way(site, host))
 
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot, None before the first."""

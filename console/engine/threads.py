@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 0.25
 LAGS = 1024
+MOST_EARLY = 256
 
 log = logging.getLogger("console.engine")
 Main = Callable[[], Coroutine[Any, Any, None]]
@@ -33,6 +34,7 @@ class LoopThread:
         self._on_stop = on_stop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
+        self._early: list[tuple[Callable[..., object], tuple[object, ...]]] = []
         self._stopping = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="gigadeck-loop", daemon=True)
@@ -42,12 +44,20 @@ class LoopThread:
         self._thread.start()
 
     def call(self, function: Callable[..., object], *args: object) -> bool:
-        """Call a function on the loop thread, from any thread; dropped, and False, when the loop is not running."""
+        """Call a function on the loop thread, from any thread; dropped, and False, before start() and after the end.
+
+        What is asked while the thread is starting waits for it.
+        """
         with self._lock:
-            if self._loop is None or self._stopping:
+            if self._stopping or self._thread.ident is None:
                 return False
-            self._loop.call_soon_threadsafe(function, *args)
-            return True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(function, *args)
+                return True
+            if len(self._early) < MOST_EARLY:
+                self._early.append((function, args))
+                return True
+            return False
 
     def stop(self) -> None:
         """Ask the thread to end; returns at once."""
@@ -70,6 +80,9 @@ class LoopThread:
                     return
                 self._task = loop.create_task(self._guarded())
                 self._loop = loop
+                for function, args in self._early:
+                    loop.call_soon(function, *args)
+                self._early.clear()
             loop.run_until_complete(self._task)
             _cancel_rest(loop)
         finally:
