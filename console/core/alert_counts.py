@@ -47,6 +47,8 @@ def _row(frame: SiteFrame, level: Level, path: str) -> int | None:
     if len(parts) < level.depth:
         return None
     topology = frame.topology
+    if level is Level.SITE and parts[0] == topology.site:
+        return 0  # and no table of all nodes is made to find one
     # There may be thousands of alerts: a node is found by its name, which is one in a site, not by a walk.
     node = topology.node_row(parts[3]) if len(parts) > 3 else None
     if node is not None and level is not Level.GPU:

@@ -176,7 +176,7 @@ class SiteTopology:
 
     @cached_property
     def _node_rows(self) -> dict[str, int]:
-        return {name: row for row, name in enumerate(self.nodes)}
+        return dict(zip(self.nodes, range(len(self.nodes)), strict=True))
 
     def node_row(self, name: str) -> int | None:
         """Return the row of a node by its name or any alias."""
