@@ -110,8 +110,10 @@ class BmcLink:
 
     async def aclose(self) -> None:
         """Delete the session, and close every connection."""
-        await self._session.end()
-        await self._link.aclose()
+        try:
+            await self._session.end()
+        finally:
+            await self._link.aclose()
 
     def _bad(self, path: str, text: str) -> BadPayload:
         return BadPayload(*self._who, f"{self.host}{path.partition('?')[0]} {text}", "is this a BMC's address?")

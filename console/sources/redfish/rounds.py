@@ -108,7 +108,7 @@ class Rounds:
             async with gate:
                 await bmc.link.aclose()
 
-        tasks = [asyncio.create_task(close(bmc)) for bmc in self.bmcs if bmc.state is not None]
+        tasks = [asyncio.create_task(close(bmc)) for bmc in self.bmcs]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=CLOSE_S)
             for task in late:
