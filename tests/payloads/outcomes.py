@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.payloads import bmc_readers, readers, site_readers
+from tests.payloads import bmc_readers, readers, site_readers, slurm_readers
 from tests.payloads.index import Compared, Empty, NotOurs, Read, Refused, Rule
 
 ALERTS: tuple[Rule, ...] = (
@@ -10,7 +10,7 @@ ALERTS: tuple[Rule, ...] = (
     ("alertmanager/*_silences.json", Read(site_readers.silences)),
     ("alertmanager/*_metrics", Refused(site_readers.no_alerts, "the alerts are not what the API v2 promises")),
     ("checks-output/cloudevent-nvsentinel-1.json", Read(site_readers.health_event)),
-    ("checks-output/junit-*.xml", NotOurs("a report of another suite; ours are written in that form, never read")),
+    ("checks-output/junit-*.xml", Compared(site_readers.junit_form)),
 )
 
 PAGES: tuple[Rule, ...] = (
@@ -59,7 +59,8 @@ KUBERNETES: tuple[Rule, ...] = (
     ("kubernetes/kueue-*.yaml", Read(site_readers.workload)),
     ("kubernetes/nvsentinel-*.json", Read(site_readers.health_event)),
     ("kubernetes/nvsentinel-INTEGRATIONS.md", Compared(site_readers.sentinel_names)),
-    ("kubernetes/nvsentinel-*.md", NotOurs("documentation of metrics and of an exporter that a site may scrape")),
+    ("kubernetes/nvsentinel-event-exporter.md", Read(site_readers.documented_event)),
+    ("kubernetes/nvsentinel-METRICS.md", NotOurs("documentation of the metrics of NVSentinel itself")),
 )
 
 OTHER_FORMS = {
@@ -121,29 +122,29 @@ REDFISH: tuple[Rule, ...] = (
 UNFOUND = "lab/slurm: .*Invalid job id specified: Unable to query JobId="
 NO_TOKEN = "lab/slurm: HTTP (401|500|511) .*(wants a|refuses the) token"
 SLURM: tuple[Rule, ...] = (
-    ("slurm/datadog/sinfo_gres_2505.txt", Read(site_readers.sinfo)),
-    ("slurm/datadog/squeue.txt", Read(site_readers.squeue)),
-    ("slurm/gcm/sample-scontrol-output.txt", Read(site_readers.partitions)),
-    ("slurm/gcm/sample-sinfo-output.txt", Read(site_readers.sinfo)),
-    ("slurm/gcm/sample-squeue-output.txt", Read(site_readers.squeue)),
-    ("slurm/*diag.json", Read(site_readers.slurm_diag)),
-    ("slurm/rivosinc/sinfo_out.json", Read(site_readers.slurm_nodes)),
-    ("slurm/rivosinc/squeue_out.json", Read(site_readers.slurm_jobs)),
-    ("slurm/rivosinc/*.txt", Refused(site_readers.scontrol, "what scontrol printed is no list of nodes")),
-    ("slurm/telegraf/gather_responses_jobs.json", Read(site_readers.slurm_jobs)),
-    ("slurm/telegraf/gather_responses_nodes.json", Read(site_readers.slurm_nodes)),
-    ("slurm/telegraf/gather_responses_reservations.json", Empty(site_readers.slurm_reservations, "there are none")),
-    ("slurm/slurm-web/24.05*/slurm-reservations.json", Read(site_readers.slurm_reservations)),
-    ("slurm/slurm-web/*/slurm-reservations.json", Empty(site_readers.slurm_reservations, "there are none")),
-    ("slurm/slurm-web/*/slurm-job-unfound.json", Refused(site_readers.slurm_refused, UNFOUND)),
-    ("slurm/slurm-web/*/slurm-job-archived.json", Refused(site_readers.slurm_refused, UNFOUND)),
-    ("slurm/slurm-web/*/slurm-node-unfound.json", Refused(site_readers.slurm_refused, "Failure to query node unexist")),
-    ("slurm/slurm-web/*/slurm-jwt-*", Refused(site_readers.slurm_refused, NO_TOKEN)),
-    ("slurm/slurm-web/*/slurm*-not-found.txt", Refused(site_readers.slurm_refused, "lab/slurm: HTTP 404 from ")),
-    ("slurm/slurm-web/*/slurm-job*.json", Read(site_readers.slurm_jobs)),
-    ("slurm/slurm-web/*/slurm-node*.json", Read(site_readers.slurm_nodes)),
-    ("slurm/slurm-web/*/slurmdb-job-unfound.json", Empty(site_readers.slurm_jobs, "slurmdbd knows no such job")),
+    ("slurm/datadog/sinfo_gres_2505.txt", Read(slurm_readers.sinfo)),
+    ("slurm/datadog/squeue.txt", Read(slurm_readers.squeue)),
+    ("slurm/gcm/sample-scontrol-output.txt", Read(slurm_readers.partitions)),
+    ("slurm/gcm/sample-sinfo-output.txt", Read(slurm_readers.sinfo)),
+    ("slurm/gcm/sample-squeue-output.txt", Read(slurm_readers.squeue)),
+    ("slurm/*diag.json", Read(slurm_readers.diag)),
+    ("slurm/rivosinc/sinfo_out.json", Read(slurm_readers.nodes)),
+    ("slurm/rivosinc/squeue_out.json", Read(slurm_readers.jobs)),
+    ("slurm/rivosinc/*.txt", Refused(slurm_readers.scontrol, "what scontrol printed is no list of nodes")),
+    ("slurm/telegraf/gather_responses_jobs.json", Read(slurm_readers.jobs)),
+    ("slurm/telegraf/gather_responses_nodes.json", Read(slurm_readers.nodes)),
+    ("slurm/telegraf/gather_responses_reservations.json", Empty(slurm_readers.reservations, "there are none")),
+    ("slurm/slurm-web/24.05*/slurm-reservations.json", Read(slurm_readers.reservations)),
+    ("slurm/slurm-web/*/slurm-reservations.json", Empty(slurm_readers.reservations, "there are none")),
+    ("slurm/slurm-web/*/slurm-job-unfound.json", Refused(slurm_readers.refused, UNFOUND)),
+    ("slurm/slurm-web/*/slurm-job-archived.json", Refused(slurm_readers.refused, UNFOUND)),
+    ("slurm/slurm-web/*/slurm-node-unfound.json", Refused(slurm_readers.refused, "Failure to query node unexist")),
+    ("slurm/slurm-web/*/slurm-jwt-*", Refused(slurm_readers.refused, NO_TOKEN)),
+    ("slurm/slurm-web/*/slurm*-not-found.txt", Refused(slurm_readers.refused, "lab/slurm: HTTP 404 from ")),
+    ("slurm/slurm-web/*/slurm-job*.json", Read(slurm_readers.jobs)),
+    ("slurm/slurm-web/*/slurm-node*.json", Read(slurm_readers.nodes)),
+    ("slurm/slurm-web/*/slurmdb-job-unfound.json", Empty(slurm_readers.jobs, "slurmdbd knows no such job")),
     # Accounts, partitions, QOS, pings, licences, slurmdbd's jobs: other lists than the three that we ask for.
-    ("slurm/*.json", Refused(site_readers.slurm_refused, "lab/slurm: the answer is no list of (nodes|jobs)")),
+    ("slurm/*.json", Refused(slurm_readers.refused, "lab/slurm: the answer is no list of (nodes|jobs)")),
 )
 RULES: tuple[Rule, ...] = (*ALERTS, *PAGES, *PROMETHEUS, *KERNEL, *KUBERNETES, *NVIDIA_SMI, *REDFISH, *SLURM)
