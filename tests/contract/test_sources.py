@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -312,7 +312,7 @@ async def column(of: FakeStore, metric: str) -> ColumnPart:
     return next(part for part in parts if isinstance(part, ColumnPart) and part.metric == metric)
 
 
-async def test_what_is_no_value_reads_as_missing(way: dict[str, bool]) -> None:
+async def test_what_is_no_value_reads_as_missing(way: dict[str, Any]) -> None:
     values = ["61", "NaN", "+Inf", "-Inf", "9223372036854775794", "2147483633", "140737488355328", "62.5"]
     rows = [gpu_row(POWER, "n00", i, value) for i, value in enumerate(values)]
     found = await column(FakeStore(rows, 1_800_000_000.0, **way), "power_w")
@@ -322,14 +322,14 @@ async def test_what_is_no_value_reads_as_missing(way: dict[str, bool]) -> None:
     assert all(math.isnan(by_slot[slot]) for slot in range(1, 7))
 
 
-async def test_rows_that_repeat_a_gpu_count_once(way: dict[str, bool]) -> None:
+async def test_rows_that_repeat_a_gpu_count_once(way: dict[str, Any]) -> None:
     rows = [gpu_row(POWER, "n00", 0, "400", GPU_I_ID=str(i), GPU_I_PROFILE="1g.10gb") for i in range(7)]
     rows += [gpu_row(POWER, "n00", 1, "300", 40.0, replica="a"), gpu_row(POWER, "n00", 1, "310", 2.0, replica="b")]
     found = await column(FakeStore(rows, 1_800_000_000.0, **way), "power_w")
     assert sorted(found.values.tolist()) == [310, 400]
 
 
-async def test_ages_are_the_samples_own(way: dict[str, bool]) -> None:
+async def test_ages_are_the_samples_own(way: dict[str, Any]) -> None:
     rows = [gpu_row(POWER, "n00", 0, "400", 3.0), gpu_row(POWER, "n00", 1, "300", 33.0)]
     of = FakeStore(rows, 1_800_000_000.0, **way)
     found = await column(of, "power_w")
@@ -360,7 +360,7 @@ async def test_a_store_whose_clock_is_an_hour_off_has_true_ages(voice: Voice, ah
         await source.aclose()
 
 
-async def test_samples_from_the_future_do_not_count_as_fresh(way: dict[str, bool]) -> None:
+async def test_samples_from_the_future_do_not_count_as_fresh(way: dict[str, Any]) -> None:
     rows = [gpu_row(POWER, "n00", 0, "400"), gpu_row(POWER, "n01", 0, "300", -3600.0)]
     source = opened(FakeStore(rows, 1_800_000_000.0, **way))
     _, parts = await everything(source)
@@ -372,7 +372,7 @@ async def test_samples_from_the_future_do_not_count_as_fresh(way: dict[str, bool
 
 
 @pytest.mark.parametrize("name", ["n\x1b[31m\x07\u202e", "[bold red]x[/]", "x" * 300, 'é"\\n{}', "n\n0"])
-async def test_odd_names_join_and_harm_nothing(way: dict[str, bool], name: str) -> None:
+async def test_odd_names_join_and_harm_nothing(way: dict[str, Any], name: str) -> None:
     rows = [gpu_row(POWER, name, 0, "400"), gpu_row(POWER, "n01", 0, "300")]
     found = await column(FakeStore(rows, 1_800_000_000.0, **way), "power_w")
     assert set(found.keys.nodes) == {name[:256], "n01"}  # type: ignore[union-attr]
