@@ -1,4 +1,7 @@
-"""Reader of one Redfish resource at a time: each kind that a visit asks for gives what the visit takes from it."""
+"""Reader of one Redfish resource at a time: each kind that a visit asks for gives what the visit takes from it.
+
+A whole BMC of them can be visited too, which tells what a visit asks for.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from console.config.values import SiteConfig, SourceConfig
 from console.sources.redfish import readings
 from console.sources.redfish.gpus import metric_of, uuid_of
 from console.sources.redfish.readings import Found
 from console.sources.redfish.resources import is_inlet, is_there, link, listed, number, text
+from console.sources.redfish.source import RedfishSource
+from tests.support.fake_redfish import PREFIX, FakeBmc, transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.payloads.index import Entry
 
@@ -110,3 +116,30 @@ KINDS: dict[str, Callable[[Resource], int]] = {
     "Power": _values("power", "old_supplies"),
     "Thermal": _values("old_inlet", "old_fans"),
 }
+
+
+# Captures that hold a BMC from its root on.
+WHOLE = (
+    "dmtf-rackmount1/*", "idrac/*", "smc-gb300/*", "smc-x10/*", "lambda/gb300_happypath__*",
+    "lambda/manager_happypath__*", "lambda/powershelf_delta__*", "lambda/powershelf_none__*",
+)  # fmt: skip
+
+
+async def asked(entries: Sequence[Entry]) -> list[Entry]:
+    """Visit a BMC that has these resources, and return those that it was asked for."""
+    places = {_place(entry): entry for entry in entries}
+    found = {path if path != PREFIX else f"{PREFIX}/": json.loads(entry.content) for path, entry in places.items()}
+    bmc = FakeBmc(found)
+    config = SourceConfig("redfish", "bmc", options={"targets": ["bmc"]})
+    source = RedfishSource(SiteConfig("lab"), config, transport=transport({"bmc": bmc}))
+    try:
+        list((await source.read()).decode())
+    finally:
+        await source.aclose()
+    paths = {each.split(" ")[1].partition("?")[0].rstrip("/") for each in bmc.asked}
+    return [entry for path, entry in places.items() if path in paths]
+
+
+def _place(entry: Entry) -> str:
+    named = PREFIX + entry.path.stem.partition("__rv1")[2].replace("__", "/")
+    return str(json.loads(entry.content).get("@odata.id", named)).rstrip("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -92,3 +93,10 @@ def test_few_are_none_of_ours_and_each_says_why() -> None:
     foreign = [outcome for entry in EVERY if isinstance(outcome := outcome_of(entry), NotOurs)]
     assert all(len(outcome.why) > 10 for outcome in foreign)
     assert len(foreign) <= MOST_FOREIGN * len(EVERY)
+
+
+@pytest.mark.parametrize("bmc", WHOLE)
+async def test_a_visit_asks_for_nothing_that_is_called_none_of_ours(bmc: str) -> None:
+    told = await asked([entry for entry in EVERY if fnmatchcase(entry.name, f"redfish/{bmc}")])
+    assert len(told) >= 3
+    assert [entry.name for entry in told if isinstance(outcome_of(entry), NotOurs)] == []
