@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from console.model.errors import ConsoleError
+from tests.payloads.bmc_readers import WHOLE, asked
 from tests.payloads.index import (
     FOLDER,
     MISSING,
