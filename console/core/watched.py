@@ -62,13 +62,13 @@ class WatchedGpus:
         """Take a sample of the GPUs that are watched."""
         if not self._ring.wants(site.data_at):
             return
-        sample = self._ring.begin(site.data_at)
+        self._ring.begin(site.data_at)
         columns = np.flatnonzero(self._rows >= 0)
         rows = self._rows[columns]
         for i, name in enumerate(self._fields):
             column = site.columns.get(name)
             if column is not None:
-                sample[i, columns] = _current(column, rows, now)
+                self._ring.put(i, _current(column, rows, now), columns)
 
     def get(self, row: int, field: str, span_s: float) -> tuple[Times, Values]:
         """Return the times and values of one metric of one GPU; empty where it is not watched."""

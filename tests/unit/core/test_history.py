@@ -9,6 +9,8 @@ from console.model.reading import TopologyPart
 from tests.support.fleets import NOW, column, fleet_frame, gpu_keys, merger, named, node, small_site, tell
 
 HOUR_S = 3600.0
+# Nodes and racks are kept as float16.
+HALF = 1 / 2048
 
 
 def run(rings, site, ticks, *, start=NOW, step_s=1.0, base=40.0):
@@ -44,7 +46,7 @@ def test_fields_of_nodes_and_wider_are_kept(path, field, last):
     rings, _ = started()
     at, values = rings.get(path, field, HOUR_S)
     assert at.tolist() == [NOW, NOW + 1, NOW + 2]
-    assert values[-1] == pytest.approx(last, abs=0.01)
+    assert values[-1] == pytest.approx(last, rel=HALF)
     assert (at.dtype, values.dtype) == (np.float64, np.float32)
 
 
@@ -128,7 +130,7 @@ def test_history_follows_the_key_not_the_path():
     tell(site, TopologyPart(build_topology("muc1", after, version=2, declared=True)), source="site")
     run(rings, site, 1, start=NOW + 20, base=70)
     n1 = rings.get("muc1/h1/r2/n1", "temp_c_max", HOUR_S)[1]
-    assert n1[:3].tolist() == pytest.approx([40.01, 40.01, 41.01])
+    assert n1[:3].tolist() == pytest.approx([40.01, 40.01, 41.01], rel=HALF)
     assert np.isnan(rings.get("muc1/h1/r1/n0", "temp_c_max", HOUR_S)[1][:3]).all()
     moved = rings.get("muc1/h1/r1/n2/g1", "temp_c", HOUR_S)[1]
     assert moved.tolist() == pytest.approx([40.01, 41.01, 70.03])
@@ -137,7 +139,7 @@ def test_history_follows_the_key_not_the_path():
 
 def test_memory_is_stated_and_a_site_that_goes_frees_its_own():
     rings, site = started()
-    nodes, racks = 12 * 4 * 60 * 4, 4 * 4 * 90 * 4
+    nodes, racks = 12 * 4 * 60 * 2, 4 * 4 * 90 * 2
     assert rings.memory_bytes >= nodes + racks
     rings.append(fleet_frame(at=NOW + 9))
     assert rings.memory_bytes == 0
@@ -148,7 +150,8 @@ def test_memory_is_stated_and_a_site_that_goes_frees_its_own():
 def fill(ring, times):
     for at in times:
         if ring.wants(at):
-            ring.begin(at)[:] = at
+            ring.begin(at)
+            ring.put(0, at)
 
 
 def test_a_ring_grows_coarser_before_it_forgets():
@@ -176,3 +179,27 @@ def test_a_sample_of_the_past_is_not_taken():
     ring = Ring(4, 60.0, 1, 1)
     fill(ring, [100.0, 99.0, 100.0])
     assert ring.series(0, 0, 1e9)[0].tolist() == [100.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [(0.5, 0.5), (9_999.0, 9_999.0), (130_000.0, 130_000.0), (5e6, 65_504.0 * 64), (np.nan, np.nan)]
+)
+def test_half_floats_are_true_to_their_last_bit_and_never_infinite(value, kept):
+    ring = Ring(4, 60.0, 2, 3, (1.0, 64.0))
+    ring.begin(1.0)
+    ring.put(1, np.full(3, value, dtype=np.float32))
+    values = ring.series(1, 2, HOUR_S)[1]
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values, [kept], rtol=HALF)
+
+
+def test_the_power_of_a_large_rack_is_kept():
+    rings, site = HistoryRings(BUILTIN), merger(small_site(racks=1, nodes=40, gpus=4))
+    watts = np.full(site.topology.gpus, 2_500.0)
+    tell(site, column("power_w", gpu_keys(site.topology), watts, NOW), at=NOW)
+    rings.append(fleet_frame(site.frame(NOW), at=NOW))
+    assert rings.get("muc1/h1/r001", "gpu_power_w_sum", HOUR_S)[1].tolist() == pytest.approx([400_000.0], rel=HALF)
+
+
+def test_the_memory_of_a_ring_is_taken_at_once():
+    assert np.isnan(Ring(4, 60.0, 2, 3)._values).all()
