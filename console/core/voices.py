@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -72,36 +73,65 @@ class Voice:
         return float(fresh.min()) + limit if len(fresh) else np.inf
 
 
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """Times of one sweep, and (weakly) those that they took the place of."""
+
+    at: float
+    before: weakref.ref[Times] | None
+    missing: Rows
+    times: Times
+
+    def follows(self, before: Times | None) -> bool:
+        return before is None if self.before is None else before is not None and self.before() is before
+
+
 class TimeShare:
-    """Lets the columns of one sweep share their sample times: one array for all that miss the same rows."""
+    """Lets the columns of one sweep share their sample times: one array for all that miss the same rows.
+
+    Times that a later sweep has taken the place of are let go of: those of a million GPUs are 8 MB.
+    """
 
     def __init__(self) -> None:
-        self._last: deque[tuple[float, Times | None, Rows, Times]] = deque(maxlen=SHARED_TIMES)
+        self._last: deque[_Shared] = deque(maxlen=SHARED_TIMES)
 
     def with_missing(self, at: float, before: Times | None, missing: Rows, length: int) -> Times:
         """Return `at` for all rows but the missing ones, which keep the time when they were last there (0: never)."""
-        for last_at, last_before, last_missing, last in self._last:
-            same = last_at == at and last_before is before and len(last) == length
-            if same and np.array_equal(last_missing, missing):
-                return last
+        for last in self._last:
+            same = last.at == at and last.follows(before) and len(last.times) == length
+            if same and np.array_equal(last.missing, missing):
+                return last.times
         times = np.full(length, at, dtype=np.float64)
         times[missing] = 0.0 if before is None else before[missing]
         times.flags.writeable = False
-        self._last.append((at, before, missing, times))
+        for last in [each for each in self._last if each.times is before]:
+            self._last.remove(last)
+        self._last.append(_Shared(at, None if before is None else weakref.ref(before), missing, times))
         return times
 
 
 def cleaned(metric: Metric, values: NDArray[np.generic]) -> tuple[Values, Rows]:
-    """Return a new float32 array with NaN for what is no number of this metric, and where that is.
+    """Return a float32 array with NaN for what is no number of this metric, and where that is.
 
-    Missing are NaN, infinities and what is outside `metric.low`..`metric.high`, sentinels of the vendor with it.
+    Missing are NaN, infinities and what is outside `metric.low`..`metric.high`, sentinels of the vendor with it. It is
+    the array that was given if nobody writes that one any more and nothing in it is to be changed, else a new one.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        new = np.array(values, dtype=np.float32)
+        new = values if _is_final(values) else np.array(values, dtype=np.float32)
         good = (new >= np.float32(metric.low)) & (new <= np.float32(metric.high))
     missing = np.flatnonzero(~good)
+    if new is values:
+        if np.isnan(new[missing]).all():
+            return new, missing
+        new = new.copy()
     new[missing] = NAN
     return new, missing
+
+
+def _is_final(values: NDArray[np.generic]) -> TypeGuard[Values]:
+    """Whether an array can be kept as it is; a view would keep the whole body of an answer with it."""
+    flags = values.flags
+    return values.dtype == np.float32 and flags.owndata and flags.c_contiguous and not flags.writeable
 
 
 def sentinels(metric: Metric, values: Values) -> int:
@@ -175,6 +205,8 @@ def voice(column: Column) -> Voice:
 
 def _same(old: Values, new: Values) -> bool:
     """Whether two blocks are equal to the bit, NaN too; a sparse look tells most that are not."""
+    if old is new:
+        return True
     if len(old) != len(new):
         return False
     old_bits, new_bits = old.view(np.uint32), new.view(np.uint32)

@@ -83,6 +83,8 @@ class Ledger:
 
     def publish(self) -> Mapping[str, NDArray[np.float32]]:
         """Return the columns as they are now; they are never written again."""
+        for column in self._edited.values():
+            column.flags.writeable = False
         self._published.update(self._edited)
         self._edited.clear()
         return self._published

@@ -63,4 +63,5 @@ def _write(columns: Columns, name: str, rows: NDArray[np.intp], values: NDArray[
     column = columns[name].copy()
     there = ~np.isnan(column[rows])
     column[rows] = np.where(there, values, column[rows])
+    column.flags.writeable = False
     columns[name] = column

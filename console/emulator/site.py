@@ -125,6 +125,9 @@ class SiteSimulation:
         if len(silent):
             for column in out.values():
                 column[silent] = np.nan
+        # Who reads them may keep them as they are: the next step fills new ones.
+        for column in out.values():
+            column.flags.writeable = False
         self._fresh = {**out, **columns}
         yield
 

@@ -77,7 +77,10 @@ class TopologyPart:
 
 @dataclass(frozen=True, eq=False)
 class ColumnPart:
-    """Values of one metric for some keys; NaN is missing. `full` says that keys not named are missing now."""
+    """Values of one metric for some keys; NaN is missing. `full` says that keys not named are missing now.
+
+    A read-only float32 array that owns its memory is kept as it is where it fits, so nobody may write it again.
+    """
 
     metric: str
     keys: Keys

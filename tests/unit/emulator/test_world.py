@@ -207,3 +207,14 @@ def test_blackout_freezes_data_at_its_moment():
 def test_unknown_site_is_a_key_error():
     with pytest.raises(KeyError):
         World(SMALL, T0).topology("nowhere")
+
+
+def test_columns_of_gpus_are_never_written_again():
+    world = World(FleetPlan(gpus=2_000, sites=1, scenario="lies"), T0)
+    site = world.site_names[0]
+    for second in (0, 1, 30, 31):
+        state = world.state(site, T0 + second)
+        gpus = [values for name, values in state.columns.items() if BUILTIN[name].level == "gpu"]
+        assert gpus
+        assert not any(values.flags.writeable for values in gpus)
+        assert all(values.flags.owndata for values in gpus)
