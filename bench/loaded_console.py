@@ -1,8 +1,9 @@
 """The console on a fleet file, with its loop's lag measured; or the same screen without an engine.
 
-`python -m bench.loaded_console FLEET RESULT [--without-engine]`: it measures from SIGUSR1 on, and when told to end
-(SIGTERM) it writes what it measured to RESULT as JSON. Without an engine the screen shows one snapshot of the fleet,
-taken when its sites had data, for ever.
+`python -m bench.loaded_console FLEET RESULT [--without-engine] [--tasks-only]`: it measures from SIGUSR1 on, and when
+told to end (SIGTERM) it writes what it measured to RESULT as JSON. Without an engine the screen shows one snapshot of
+the fleet, taken when its sites had data, for ever. With tasks alone nothing is measured in between: a soak must not
+fill the memory that it watches.
 """
 
 from __future__ import annotations
@@ -42,24 +43,25 @@ if TYPE_CHECKING:
 
 BEAT_S = 0.005
 PROBE_S = 0.002
-# A soak must not fill the memory that it watches.
 MOST_KEPT = 200_000
 
 
 class MeasuredApp(ConsoleApp):
-    """The console; `lags` are by how much its loop was late for a timer, `tasks` how many there were."""
+    """The console; `lags` are by how much its loop was late for a timer (if it `beats`), `tasks` how many are there."""
 
     CSS_PATH = str(Path(inspect.getfile(ConsoleApp)).with_name("console.tcss"))
 
-    def __init__(self, setup: AppSetup) -> None:
+    def __init__(self, setup: AppSetup, *, beats: bool = True) -> None:
         super().__init__(setup)
+        self._beats = beats
         self.lags: deque[float] = deque(maxlen=MOST_KEPT)
         self.tasks: list[int] = []
         self._beating: asyncio.Task[None] | None = None
 
     async def on_load(self) -> None:
         """Begin to measure with the loop."""
-        self._beating = asyncio.create_task(self._measure())
+        if self._beats:
+            self._beating = asyncio.create_task(self._measure())
 
     async def _measure(self) -> None:
         while True:
@@ -143,14 +145,16 @@ def main() -> None:
     parser.add_argument("fleet")
     parser.add_argument("result", type=Path)
     parser.add_argument("--without-engine", action="store_true")
+    parser.add_argument("--tasks-only", action="store_true")
     given = parser.parse_args()
     tune()
     fleet = open_fleet(given.fleet)
     keep_pauses_short(fleet.session)
     setup = app_setup(fleet)
-    app = MeasuredApp(_without_engine(fleet, setup) if given.without_engine else setup)
+    app = MeasuredApp(_without_engine(fleet, setup) if given.without_engine else setup, beats=not given.tasks_only)
     probe = LockProbe()
-    probe.start()
+    if not given.tasks_only:
+        probe.start()
     try:
         _run(app, probe)
     finally:

@@ -58,7 +58,8 @@ def _figures(folder: Path, warm_s: float, soak_s: float) -> list[Figure]:
     site = "  - name: emu{}\n    sources:\n      - {{kind: emulator, name: emulator, gpus: {}}}\n"
     fleet.write_text("fleet: soak\nsites:\n" + "".join(site.format(number, GPUS // SITES) for number in range(SITES)))
     env = {"GIGADECK_CONFIG_DIR": str(folder), "GIGADECK_STATE_DIR": str(folder)}
-    with Terminal([sys.executable, "-m", "bench.loaded_console", str(fleet), str(result)], 200, 50, env) as terminal:
+    command = [sys.executable, "-m", "bench.loaded_console", str(fleet), str(result), "--tasks-only"]
+    with Terminal(command, 200, 50, env) as terminal:
         process = psutil.Process(terminal.pid)
         _samples(terminal, process, warm_s)
         terminal.signal(signal.SIGUSR1)
