@@ -5,13 +5,17 @@ Slurm forgets a job MinJobAge (300 s unless set) after its end, and all earlier 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
+from operator import is_
 from typing import TYPE_CHECKING
 
 from console.core.job_states import ENDED_RANK, HOLDING_RANK, WAITING_RANK, rank
 from console.model.jobs import EndedRun
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from console.model.jobs import Job, Jobs
     from console.model.topology import SiteTopology
 
@@ -35,11 +39,7 @@ class JobMemory:
     def take(self, before: Jobs | None, now: Jobs, topology: SiteTopology, at: float) -> None:
         """Compare two lists of the same scheduler, both on rows of `topology`; `at` is UTC epoch seconds."""
         if before is not None:
-            # A source hands on the same object for a job that has not changed: most of ten thousand are passed by.
-            there = dict(zip(map(id, now.rows), now.rows, strict=True))
-            were = dict(zip(map(id, before.rows), range(len(before.rows)), strict=True))
-            moved = sorted(map(were.__getitem__, were.keys() - there.keys()))
-            later = {_key(there[new]): there[new] for new in there.keys() - were.keys()} if moved else {}
+            moved, later = _changed(before.rows, now.rows)
             for index in moved:
                 job = before.rows[index]
                 if job.start_at:
@@ -78,6 +78,23 @@ class JobMemory:
     def _drop(self) -> None:
         _, run = self._runs.popitem(last=False)
         self._named -= len(run.nodes)
+
+
+def _changed(before: Sequence[Job], now: Sequence[Job]) -> tuple[list[int], dict[Key, Job]]:
+    """Return the places in `before` of jobs that are not the same object any more, and the new objects by key."""
+    # A source hands on the same object for a job that has not changed, mostly at the same place of its list.
+    most = max(len(before), len(now))
+    others = [place for place, same in enumerate(map(is_, before, now)) if not same]
+    others += range(min(len(before), len(now)), most)
+    there = {id(job): job for job in map(now.__getitem__, _below(others, len(now)))}
+    were = {id(before[place]): place for place in _below(others, len(before))}
+    moved = sorted(map(were.__getitem__, were.keys() - there.keys()))
+    return moved, {_key(there[new]): there[new] for new in there.keys() - were.keys()} if moved else {}
+
+
+def _below(places: list[int], length: int) -> list[int]:
+    """Return the places, which ascend, that a list of this length has."""
+    return places[: bisect_left(places, length)]
 
 
 def _names(jobs: Jobs, index: int, topology: SiteTopology) -> tuple[str, ...]:

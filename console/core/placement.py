@@ -63,7 +63,7 @@ def _on_nodes(
     names = list(chain.from_iterable(lists))
     rows = node_rows(names)
     sizes = np.zeros(len(part.jobs), dtype=np.int32)
-    sizes[: len(lists)] = [len(each) for each in lists]
+    sizes[: len(lists)] = list(map(len, lists))
     owner = np.repeat(np.arange(len(part.jobs), dtype=np.int32), sizes)
     known = rows >= 0
     missed = tuple(dict.fromkeys(names[place] for place in np.flatnonzero(~known).tolist()))
@@ -77,7 +77,7 @@ def _on_nodes(
 
 def _masks(part: JobsPart, sizes: Rows) -> NDArray[np.int64]:
     """Return the mask of each node of each job; what is not told is all of a node's GPUs."""
-    if len(part.gpu_masks) == len(part.node_lists) and all(map(_as_long, part.gpu_masks, part.node_lists)):
+    if len(part.gpu_masks) == len(sizes) and list(map(len, part.gpu_masks)) == sizes.tolist():
         return np.fromiter(chain.from_iterable(part.gpu_masks), dtype=np.int64, count=int(sizes.sum()))
     padded = (
         (*part.gpu_masks[i][: len(names)], *[ALL_GPUS] * (len(names) - len(part.gpu_masks[i])))
@@ -86,10 +86,6 @@ def _masks(part: JobsPart, sizes: Rows) -> NDArray[np.int64]:
         for i, names in enumerate(part.node_lists[: len(part.jobs)])
     )
     return np.fromiter(chain.from_iterable(padded), dtype=np.int64, count=int(sizes.sum()))
-
-
-def _as_long(masks: tuple[int, ...], names: tuple[str, ...]) -> bool:
-    return len(masks) == len(names)
 
 
 def held_gpus(

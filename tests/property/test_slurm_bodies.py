@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.model.errors import BadPayload
+from console.sources.slurm import bodies
 from console.sources.slurm.bodies import JOBS, NODES, Who
 from console.sources.slurm.jobs import JobBook
 from console.sources.slurm.nodes import NodeBook
@@ -96,3 +98,18 @@ def test_a_damaged_list_is_read_or_refused(data: st.DataObject) -> None:
         content[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=4))
     with suppress(BadPayload):
         JobBook("", {}).add(drained(JOBS.read(bytes(content), WHO)).rows)
+
+
+@FEW
+@given(st.lists(jobs, max_size=12), st.sampled_from([None, 2]), st.sampled_from([1, 200]), st.booleans())
+def test_rows_that_are_taken_by_the_slice_are_those_of_the_whole_list(
+    rows: list[Any], indent: int | None, slice_bytes: int, nested: bool
+) -> None:
+    if nested and rows:  # a row inside a row, of which the slices make nothing
+        rows = [*rows, {"job_id": 1, "job_state": "RUNNING", "more": [{"job_id": 2}, {"job_id": 3}]}, *rows]
+    content = json.dumps({"jobs": rows}, indent=indent).encode()
+    whole = drained(JOBS.read(content, WHO)).rows
+    taken: list[Any] = []
+    with patch.object(bodies, "SLICE_BYTES", slice_bytes):
+        rest = drained(JOBS.read(content, WHO, taken.extend)).rows
+    assert [*taken, *rest] == whole

@@ -6,6 +6,7 @@ What is not named here (`job_resources` above all, which lists every core of eve
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -187,6 +188,8 @@ class ReservationsBody(msgspec.Struct):
 Row = TypeVar("Row", WireNode, WireJob, WireReservation)
 Body = TypeVar("Body", NodesBody, JobsBody, ReservationsBody)
 Decoded = TypeVar("Decoded")
+Taken = TypeVar("Taken")
+Take = Callable[[list[Taken]], None]
 
 
 class ListReader(Generic[Row, Body]):
@@ -198,24 +201,33 @@ class ListReader(Generic[Row, Body]):
         self._body: msgspec.json.Decoder[Body] = msgspec.json.Decoder(body)
         self._head = re.compile((_FIRST_ROW % key).encode())
 
-    def read(self, content: bytes, who: Who) -> Generator[None, None, Body]:
+    def read(self, content: bytes, who: Who, take: Take[Row] | None = None) -> Generator[None, None, Body]:
         """Return an answer with all its rows; yields after each slice. Raises BadPayload.
 
-        Slurm writes every row alike, so that what stands between the first two parts them all; where that does not
-        hold (a row inside a row looks like its parent) the whole is decoded at once.
+        What `take` is given, slice by slice, the answer has no more: a row that is looked at while it is in the
+        processor's cache, and let go, costs half. Slurm writes every row alike, so that what stands between the first
+        two parts them all; where that does not hold (a row inside a row looks like its parent) the whole is decoded at
+        once.
         """
         parted = self._parted(content)
         if parted is None:
             return self._decoded(content, who)
         start, stop, between = parted
+        rows: list[Row] = []
+        given = 0
         try:
             body = self._decoded(content[:start] + content[stop:], who)
-            rows: list[Row] = []
             for piece in _pieces(content, start, stop, between):
-                rows += _tolerant(self._rows, piece)
+                some = _tolerant(self._rows, piece)
+                given += len(some)
+                (take or rows.extend)(some)
+                del some
                 yield
         except (BadPayload, msgspec.MsgspecError, UnicodeDecodeError):
-            return self._decoded(content, who)
+            # A piece that was decoded began and ended between rows: those are the first ones of the whole.
+            body = self._decoded(content, who)
+            del body.rows[: given if take else 0]
+            return body
         body.rows = rows + body.rows  # type: ignore[assignment]  # rows of this reader's kind
         return body
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from console.link.http import Body
     from console.model.errors import SourceError
     from console.model.reading import Part
-    from console.sources.slurm.bodies import JobsBody, NodesBody, ReservationsBody, Who
+    from console.sources.slurm.bodies import JobsBody, NodesBody, ReservationsBody, Take, Who
     from console.sources.slurm.jobs import Known
     from console.sources.slurm.shown import Readers
 
@@ -30,6 +30,7 @@ ROWS_A_STEP = 500
 BREATH = EventsPart(())
 NOT_MODIFIED = 304
 T = TypeVar("T")
+Row = TypeVar("Row")
 Told = tuple["NodeReportsPart | JobsPart | ReservationsPart", float]
 
 
@@ -96,13 +97,11 @@ class Lists:
         return (yield from self._reservations(body, notes))
 
     def _nodes(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[NodeReportsPart, float]]:
-        answer = yield from _breathing(self._node_reader.read(body.content, self._who))
-        self._heed(answer, notes)
         kept = self._kept.get("nodes")
         book = NodeBook(kept.part.keys if kept is not None and isinstance(kept.part, NodeReportsPart) else None)
-        for start in range(0, len(answer.rows), ROWS_A_STEP):
-            book.add(answer.rows[start : start + ROWS_A_STEP])
-            yield BREATH
+        answer = yield from _breathing(self._node_reader.read(body.content, self._who, book.add))
+        self._heed(answer, notes)
+        yield from _added(answer.rows, book.add)
         part = book.part(body.received_at)
         there = gpus_of(part)
         if there != self._node_gpus:
@@ -111,12 +110,10 @@ class Lists:
         return part, when(answer.last_update)
 
     def _jobs(self, body: Body, notes: dict[str, str]) -> Generator[Part, None, tuple[JobsPart, float]]:
-        answer = yield from _breathing(self._job_reader.read(body.content, self._who))
-        self._heed(answer, notes)
         book = JobBook(self._cluster, self._node_gpus, self._known)
-        for start in range(0, len(answer.rows), ROWS_A_STEP):
-            book.add(answer.rows[start : start + ROWS_A_STEP])
-            yield BREATH
+        answer = yield from _breathing(self._job_reader.read(body.content, self._who, book.add))
+        self._heed(answer, notes)
+        yield from _added(answer.rows, book.add)
         if book.strange:
             told = ", ".join(f"{number} in {words}" for words, number in sorted(book.strange.items())[:5])
             notes["left out"] = f"jobs in states that Slurm does not have: {told}"
@@ -139,6 +136,14 @@ class Lists:
         said = [*errors, *texts(answer.warnings)]
         if said:
             notes["answer says"] = "; ".join(said[:3])
+
+
+def _added(rows: list[Row], add: Take[Row]) -> Iterator[Part]:
+    """Have rows added a few at a time, with an empty part for each step; they are let go on the way."""
+    while rows:
+        add(rows[:ROWS_A_STEP])
+        del rows[:ROWS_A_STEP]
+        yield BREATH
 
 
 def _breathing(steps: Generator[None, None, T]) -> Generator[Part, None, T]:

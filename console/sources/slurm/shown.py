@@ -25,7 +25,7 @@ from console.sources.slurm.records import at, minutes, number, records, states, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from console.sources.slurm.bodies import Who
+    from console.sources.slurm.bodies import Take, Who
 
 RECORDS_A_STEP = 50
 ADVICE = "run the same on the login host by hand: scontrol show nodes -o"
@@ -92,8 +92,8 @@ class Printed(Generic[Row, Body]):
         self._body: Callable[[list[Row]], Body] = body
         self._cluster = cluster
 
-    def read(self, content: bytes, who: Who) -> Generator[None, None, Body]:
-        """Return everything with all its rows; yields after every few. Raises BadPayload."""
+    def read(self, content: bytes, who: Who, take: Take[Row] | None = None) -> Generator[None, None, Body]:
+        """Return everything, all its rows but those that `take` is given; yields after every few. Raises BadPayload."""
         rows: list[Row] = []
         done = 0
         for done, text in enumerate(records(content, self._begin, self._first), 1):
@@ -101,6 +101,9 @@ class Printed(Generic[Row, Body]):
             if row is not None:
                 rows.append(row)
             if done % RECORDS_A_STEP == 0:
+                if take is not None:
+                    take(rows)
+                    rows = []
                 yield
         if not done and content.strip() and not content.lstrip().startswith(b"No "):
             raise who.bad(f"what scontrol printed is no list of {self._what}", ADVICE)

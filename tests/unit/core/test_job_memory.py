@@ -76,3 +76,13 @@ def test_lists_are_compared_when_somebody_asks_and_none_is_passed_over() -> None
     memories.note("other", held(replace(RUNNING, id="9")), held(), SITE, NOW + 60)
     assert [run.job.id for run in memories.listed()] == ["7", "8", "9"]
     assert memories.listed() is memories.listed()
+
+
+def test_jobs_that_only_moved_in_their_list_are_still_there() -> None:
+    memory = JobMemory()
+    others = [replace(RUNNING, id=str(number)) for number in range(8, 12)]
+    gone, stays = others[1], [others[0], *others[2:], RUNNING]
+    memory.take(held(RUNNING, *others), held(*stays), SITE, NOW + 30)
+    assert [run.job for run in memory.listed()] == [gone]
+    memory.take(held(*stays), held(RUNNING, *stays), SITE, NOW + 60)
+    assert [run.job for run in memory.listed()] == [gone]
