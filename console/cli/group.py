@@ -46,6 +46,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"console.cli.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
+        keep_lines(command)
         return command
 
     def resolve_command(
@@ -75,6 +76,14 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
 
 
+def keep_lines(command: click.Command) -> None:
+    """Let a command's examples keep their lines.
+
+    Docstrings are raw, so click's mark for a paragraph that is not to be wrapped stands there as two characters.
+    """
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+
+
 @click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gigadeck", message="%(prog)s %(version)s")
 @fleet_options(root=True)
@@ -96,3 +105,6 @@ def gigadeck(ctx: click.Context, /, choice: Choice, link: Link, **_: Any) -> int
     from console.cli.commands.console import open_console
 
     return open_console(choice, link=link)
+
+
+keep_lines(gigadeck)

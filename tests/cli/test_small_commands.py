@@ -17,6 +17,16 @@ def test_every_command_s_help_shows_an_example(command):
     assert said.code == 0
     assert "Example" in said.out
     assert f"gigadeck {command}" in said.out
+    examples = said.out.partition("Options:")[0].partition("Example")[2].splitlines()[1:]
+    assert examples
+    assert all(line.startswith("    ") for line in examples if line), "each example has a line of its own"
+    assert "\\b" not in said.out
+
+
+def test_the_program_s_own_help_keeps_its_examples_apart():
+    said = gigadeck("--help")
+    assert "\\b" not in said.out
+    assert "    gigadeck --fleet fleet.yaml  " in said.out
 
 
 def test_expand_and_fold_are_each_other_s_inverse():
