@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.core.subjects import subject_of
 from console.model.views import Span, Text
 from console.present.formats import format_value
 from console.present.safe import clean
@@ -26,6 +28,9 @@ WIDTH = 400
 NAME_CELLS = 22
 VALUE_CELLS = 20
 MISSING = "—"
+# From here on ten digits would be written with an exponent.
+WRITTEN_OUT = 1e10
+UNKNOWN = "nothing is known of it; an address is such as muc1/h1/r001/n0001/g0, a job job:SITE/ID"
 UNITLESS = ("0..1", "0/1", "count", "code", "bitmask", "ratio")
 
 
@@ -37,10 +42,12 @@ def record_of(snapshot: Snapshot, row_id: str) -> Text:
     if colon and kind == "source":
         found = next((each for each in snapshot.sources if f"{each.site}/{each.name}" == name), None)
         return _of_value(row_id, found)
+    if colon and kind == "job":
+        return _of_job(snapshot, row_id)
     where = resolve(snapshot.frame, row_id)
     site = snapshot.frame.site(where[0]) if where else None
     if where is None or site is None:
-        return Text((_note(f"{clean(row_id, 200)}: nothing is known of it"),), title=clean(row_id, 120))
+        return Text((_note(f"{clean(row_id, 200)}: {UNKNOWN}"),), title=clean(row_id, 120))
     lines = [*_identity(snapshot, row_id), *_values(snapshot, site, where[1], where[2]), *_raw(site, row_id)]
     return Text(tuple(lines), title=clean(row_id, 120))
 
@@ -48,7 +55,7 @@ def record_of(snapshot: Snapshot, row_id: str) -> Text:
 def _identity(snapshot: Snapshot, address: str) -> Iterator[Line]:
     yield _pair("address", clean(address, WIDTH))
     yield _pair("key", clean(key_of(snapshot.frame, address), WIDTH))
-    yield _pair("snapshot", f"{snapshot.seq}, merged at {snapshot.at:.3f}")
+    yield _pair("snapshot", f"{snapshot.seq}, merged at {_moment(snapshot.at)}")
 
 
 def _values(snapshot: Snapshot, site: SiteFrame, level: Level, row: int) -> Iterator[Line]:
@@ -81,7 +88,8 @@ def _value_line(metric: Metric, column: Column, row: int, now: float) -> Line:
 
 
 def _line(name: str, value: float, unit: str, note: str) -> Line:
-    told = MISSING if np.isnan(value) else f"{value:,.10g} {'' if unit in UNITLESS else unit}".rstrip()
+    written = f"{value:,.0f}" if WRITTEN_OUT <= abs(value) < np.inf else f"{value:,.10g}"
+    told = MISSING if np.isnan(value) else f"{written} {'' if unit in UNITLESS else unit}".rstrip()
     return (
         Span(f"  {clean(name, 40):<{NAME_CELLS}}", "text.dim"),
         Span(f"{told:>{VALUE_CELLS}}"),
@@ -102,18 +110,50 @@ def _raw(site: SiteFrame, address: str) -> Iterator[Line]:
                 yield _note(f"… {len(lines) - RAW_LINES:,} more lines")
 
 
+def _of_job(snapshot: Snapshot, row_id: str) -> Text:
+    """Return what the scheduler last told of a job, with the nodes that it has."""
+    subject = subject_of(snapshot.frame, row_id)
+    site = snapshot.frame.site(subject.site) if subject is not None else None
+    rows = site.jobs.rows if site is not None else ()
+    cluster = row_id.partition("@")[2].partition("~")[0]
+    job = next((each for each in rows if subject and each.id == subject.job and cluster in ("", each.cluster)), None)
+    text = _of_value(row_id, job)
+    if subject is None or site is None or job is None:
+        return text
+    told = f"{site.jobs.source}, {format_value(snapshot.at - site.jobs.at, 'age')} ago"
+    nodes = " ".join(clean(each, 80) for each in subject.nodes)
+    more = f" and {job.nodes - len(subject.nodes):,} more" if nodes and job.nodes > len(subject.nodes) else ""
+    return Text(
+        (_pair("told by", clean(told, 120)), *text.lines, _pair("on nodes", f"{nodes}{more}")), title=text.title
+    )
+
+
 def _of_value(row_id: str, value: Any) -> Text:
     """Return every field of a value of the model, as it is."""
     title = clean(row_id, 120)
     if not is_dataclass(value):
-        return Text((_note(f"{title}: nothing is known of it"),), title=title)
+        return Text((_note(f"{title}: {UNKNOWN}"),), title=title)
     pairs = [(field.name, getattr(value, field.name)) for field in fields(value)]
     lines: list[Line] = []
     for name, found in pairs:
         many = list(found)[:RAW_LINES] if isinstance(found, (tuple, list)) else None
-        lines.append(_pair(name, clean(str(found if many is None else len(found)), WIDTH)))
+        lines.append(_pair(name, clean(_written(name, found) if many is None else str(len(found)), WIDTH)))
         lines += [(Span(f"    {clean(str(each), WIDTH)}"),) for each in many or ()]
     return Text(tuple(lines), title=title)
+
+
+def _written(name: str, value: object) -> str:
+    """Return a value as it is, moments as dates."""
+    if name.endswith("_at") and isinstance(value, float):
+        return _moment(value) if value else ""
+    return str(value)
+
+
+def _moment(at: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
+    except (OverflowError, OSError, ValueError):
+        return str(at)
 
 
 def _pair(name: str, value: str) -> Line:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from console.model.errors import ConsoleError
@@ -152,6 +155,28 @@ def test_a_record_above_gpus_tells_the_roll_ups():
 @pytest.mark.parametrize(("row", "part"), [("check:hot", "jobs"), ("source:bcn1/prom", "refused")])
 def test_a_record_of_a_check_or_source_tells_all_its_fields(row, part):
     assert part in words(record_of(panels.normal(), row))
+
+
+def test_a_record_of_a_job_tells_what_its_scheduler_told():
+    snapshot = panels.normal()
+    site = next(site for site in snapshot.frame.sites if site.jobs.rows)
+    job = replace(site.jobs.rows[0], submit_at=1_795_097_559.0, nodes=700)
+    site.__dict__["jobs"] = replace(site.jobs, rows=(job, *site.jobs.rows[1:]), at=snapshot.at - 7)
+    told = words(record_of(snapshot, f"job:{site.site}/{job.id}"))
+    assert "7 s ago" in told
+    assert job.name in told
+    assert "2026-11-19 14:12:39Z" in told
+    assert "nothing is known" not in told
+    assert "nothing is known" in words(record_of(snapshot, f"job:{site.site}/none"))
+
+
+def test_a_record_writes_moments_as_dates_and_big_numbers_out():
+    snapshot = panels.normal()
+    column = snapshot.frame.site("muc1").columns["temp_c"]
+    column.__dict__["values"] = np.full_like(column.values, 195_902_832_640.0)
+    told = words(record_of(snapshot, GPU))
+    assert "195,902,832,640 C" in told
+    assert f"merged at {datetime.fromtimestamp(snapshot.at, UTC):%Y-%m-%d %H:%M:%S}Z" in told
 
 
 @pytest.mark.parametrize("row", ["check:none", "source:x", "muc9/h1", "cdu:c4"])
