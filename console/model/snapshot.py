@@ -179,3 +179,10 @@ class Snapshot:
     def at(self) -> float:
         """When this state was merged, UTC epoch seconds."""
         return self.frame.at
+
+    def unheard(self, site: str) -> bool:
+        """Whether a site has told nothing yet and nobody is left to wait for: each of its sources fails."""
+        frame = self.frame.site(site)
+        states = {each.state for each in self.sources if each.site == site}
+        silent = frame is None or not frame.data_at
+        return silent and bool(states) and states <= {SourceState.FAILING, SourceState.DISABLED}

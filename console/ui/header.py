@@ -137,12 +137,16 @@ def _halted(snapshot: Snapshot, context: HeaderContext) -> tuple[Segment, ...]:
 def _blind(snapshot: Snapshot) -> tuple[Segment, ...]:
     """Return the sites whose numbers do not count, with their age; and those that have not spoken yet."""
     stale = [site for site in snapshot.frame.sites if site.stale and site.data_at]
-    waiting = [site.site for site in snapshot.frame.sites if not site.data_at]
+    unheard = [site.site for site in snapshot.frame.sites if snapshot.unheard(site.site)]
+    waiting = [site.site for site in snapshot.frame.sites if not site.data_at and site.site not in unheard]
     found = []
     if stale:
         told = [f"{clean(each.site, 16)} {format_value(snapshot.at - each.data_at, 'age')}" for each in stale]
         oldest = format_value(snapshot.at - min(each.data_at for each in stale), "age")
         long, short = f"STALE {', '.join(told)}", f"STALE {len(stale)}, oldest {oldest}"
+        found.append(Segment(((Span(long, "state.stale"),), (Span(short, "state.stale"),)), 1))
+    if unheard:
+        long, short = f"NO DATA {', '.join(clean(each, 16) for each in unheard)}", f"NO DATA {len(unheard)}"
         found.append(Segment(((Span(long, "state.stale"),), (Span(short, "state.stale"),)), 1))
     if waiting:
         text = f"waiting for {', '.join(clean(each, 16) for each in waiting[:4])} …"
@@ -221,13 +225,15 @@ def _it_power_w(sites: list[SiteFrame], now: float) -> float | None:
 
 @lru_cache(maxsize=1)
 def _sites(snapshot: Snapshot, steady: Steady) -> tuple[Segment, ...]:
-    return tuple(_site(site, snapshot.at, rank, steady) for rank, site in enumerate(snapshot.frame.sites))
+    return tuple(_site(site, snapshot, rank, steady) for rank, site in enumerate(snapshot.frame.sites))
 
 
-def _site(site: SiteFrame, now: float, rank: int, steady: Steady) -> Segment:
+def _site(site: SiteFrame, snapshot: Snapshot, rank: int, steady: Steady) -> Segment:
+    now = snapshot.at
     name = Span(f"{clean(site.site, 16)} ", "text.strong")
     if site.stale or not site.data_at:
-        word = f"STALE {format_value(now - site.data_at, 'age')}" if site.data_at else "waiting"
+        silent = "NO DATA" if snapshot.unheard(site.site) else "waiting"
+        word = f"STALE {format_value(now - site.data_at, 'age')}" if site.data_at else silent
         return Segment(((name, Span(word, "state.stale")),), rank)
     reporting = int(np.count_nonzero(site.reporting))
     spans = [name, Span(f"{reporting:,}", "text" if reporting >= site.topology.gpus else "state.warning")]

@@ -75,9 +75,11 @@ def _above(snapshot: Snapshot, place: Place, site: SiteFrame | None, level: Leve
     blind = [each for each in snapshot.frame.sites if (each.stale or not each.data_at) and site in (None, each)]
     if not blind:
         return ()
-    waiting = [clean(each.site, 24) for each in blind if not each.data_at]
+    unheard = [clean(each.site, 24) for each in blind if snapshot.unheard(each.site)]
+    waiting = [clean(each.site, 24) for each in blind if not each.data_at and not snapshot.unheard(each.site)]
     stale = [f"{clean(each.site, 24)} {snapshot.at - each.data_at:.0f} s" for each in blind if each.data_at]
     spans = [Span(f"waiting for the first reading of {', '.join(waiting)} …  ", "state.stale")] if waiting else []
+    spans += [Span(f"NO DATA {', '.join(unheard)}: no source answers  ", "state.stale")] if unheard else []
     spans += [Span(f"STALE {', '.join(stale)}: no number here counts", "state.stale")] if stale else []
     return (Part(Text((tuple(spans),)), fixed=1),)
 

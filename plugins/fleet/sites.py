@@ -109,8 +109,8 @@ def _trouble(snapshot: Snapshot, stale: NDArray[np.bool_]) -> TableColumn:
     for site, blind in zip(snapshot.frame.sites, stale, strict=True):
         critical, warning = _counts(snapshot, site.site)
         counted = " ".join([f"✖{critical}"] * bool(critical) + [f"▲{warning}"] * bool(warning))
-        waiting = "waiting" if not site.data_at else "stale"
-        texts.append(waiting if blind else counted or "ok")
+        waiting = "no data" if snapshot.unheard(site.site) else "waiting"
+        texts.append((waiting if not site.data_at else "stale") if blind else counted or "ok")
         tokens.append("state.stale" if blind else f"state.{_worst(snapshot, site.site).value}")
     return TableColumn("trouble", "✖▲", texts, tokens=tokens)
 

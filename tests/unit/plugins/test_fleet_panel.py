@@ -5,6 +5,7 @@ from dataclasses import replace
 from console.model.events import Alert, AlertState
 from console.model.levels import Level, Severity
 from console.model.place import Place, Size
+from console.model.snapshot import SourceState
 from console.model.views import Table
 from tests.support import panels
 
@@ -40,6 +41,13 @@ def test_a_stale_site_shows_dashes_and_its_age_and_leaves_the_total():
     assert "1 of 2 sites" in sites.title
 
 
+def test_a_site_whose_sources_all_fail_is_not_waited_for():
+    silent = (panels.site_frame("muc1", age_s=0.0, stale=True),)
+    for state, word in ((SourceState.FAILING, "no data"), (SourceState.STARTING, "waiting")):
+        snapshot = panels.snapshot(silent, sources=(panels.source("muc1", "prom", state),))
+        assert panels.cells(tables(snapshot)[1], "trouble") == [word]
+
+
 def test_severity_is_a_glyph_and_a_word_on_the_smallest_screen():
     for text in panels.cells(tables(panels.normal(), 80, 20)[0], "severity"):
         glyph, word = text.split()
@@ -73,7 +81,7 @@ def with_alerts(*alerts):
 def test_alerts_of_others_are_one_line_a_name_with_their_origin():
     crowd = [told(number) for number in range(8)]
     incidents = tables(with_alerts(*crowd, told(9, "Fan", severity=Severity.WARNING, path="muc1", gpus=0)))[0]
-    assert panels.cells(incidents, "why") == ["GpuXid: XID 79 and 7 more · pager", "Fan: XID 79 · pager"]
+    assert panels.cells(incidents, "why") == ["GpuXid: XID 79; and 7 more · pager", "Fan: XID 79 · pager"]
     assert panels.cells(incidents, "gpus") == ["8", "—"]
     assert incidents.ids == ["muc1/h1/r001/n0001", "muc1"]
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.model.place import Place, Size
+from console.model.snapshot import SourceState
 from console.model.views import Span
 from console.ui.bars import Segment, cut, ends, fit, line_width, segment
 from console.ui.breadcrumb import Crumbs, Marked, breadcrumb_line
@@ -53,6 +54,18 @@ def test_what_matters_most_leaves_last():
 
 def test_a_header_before_any_data_says_so():
     assert "waiting" in plain(header_lines(None, CONTEXT, 80))
+
+
+def test_a_site_whose_sources_all_fail_has_no_data_and_is_not_waited_for():
+    silent = panels.site_frame("muc1", age_s=0.0, stale=True)
+    failing = panels.snapshot((silent,), sources=(panels.source("muc1", "prom", SourceState.FAILING),))
+    text = plain(header_lines(failing, CONTEXT, 120, 40))
+    assert "NO DATA muc1" in text
+    assert "muc1 NO DATA" in text
+    assert "waiting" not in text
+    starting = panels.snapshot((silent,), sources=(panels.source("muc1", "prom", SourceState.STARTING),))
+    assert "waiting for muc1" in plain(header_lines(starting, CONTEXT, 120, 40))
+    assert "waiting for muc1" in plain(header_lines(panels.snapshot((silent,)), CONTEXT, 120, 40))
 
 
 def test_what_turned_bad_lately_is_new():
