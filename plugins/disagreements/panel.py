@@ -45,7 +45,7 @@ def node_table(nodes: Sequence[Node], snapshot: Snapshot, place: Place) -> Table
         TableColumn("severity", "", [GLYPHS[node.severity.value] for node in nodes], tokens=tokens),
         TableColumn("kind", "kind", [_kind(node) for node in nodes], width=14, weight=2, tokens=tokens),
         TableColumn(
-            "where", "where", [clean(node.path.replace("/", " ", 1), 80) for node in nodes], width=12, weight=2
+            "where", "where", [clean(node.path.replace("/", " ", 1), 80) for node in nodes], width=21, weight=2
         ),
         TableColumn("what", "who says what", [clean(node.first.text, LONGEST) for node in nodes], width=20, weight=6),
         TableColumn(

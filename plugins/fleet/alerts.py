@@ -39,7 +39,7 @@ class Group:
         """What is said, by whom, and how old that is where the teller has fallen silent."""
         first = self.first
         said = clean(f"{first.title}: {first.text}" if first.text else first.title, 160)
-        more = f" and {len(self.alerts) - 1:,} more" if len(self.alerts) > 1 else ""
+        more = f"; and {len(self.alerts) - 1:,} more" if len(self.alerts) > 1 else ""
         teller = f" · {clean(first.origin, 40)}" if first.origin else ""
         silent = f" (heard {format_value(self.unheard_s, 'age')} ago)" if self.unheard_s else ""
         return f"{said}{more}{teller}{silent}"

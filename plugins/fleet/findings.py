@@ -32,7 +32,7 @@ class Found:
     @property
     def why(self) -> str:
         """What is said of the first, of how many, and of which sources."""
-        more = f" and {len(self.findings) - 1:,} more" if len(self.findings) > 1 else ""
+        more = f"; and {len(self.findings) - 1:,} more" if len(self.findings) > 1 else ""
         sources = sorted({each.source for each in self.findings if each.source})
         told = f" · {clean(', '.join(sources[:2]), 40)}" if sources else ""
         return f"{clean(self.first.fault, 40)}: {clean(self.first.text, 120)}{more}{told}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from console.plugin import Part, Span, Split, Table, TableColumn, Text, clean, format_value
@@ -55,7 +56,7 @@ def _found(source: SourceStatus, snapshot: Snapshot, width: int) -> list[Line]:
         faults.setdefault(finding.fault, []).append(finding)
     lines: list[Line] = []
     for fault, found in sorted(faults.items()):
-        first, more = found[0], f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+        first, more = found[0], f"; and {len(found) - 1:,} more" if len(found) > 1 else ""
         age = format_value(snapshot.at - first.since, "age")
         lines += _wrapped("lies", f"{fault} for {age}: {first.path}: {first.text}{more}", width, "state.warning")
     return lines[:MOST_FOUND]
@@ -77,7 +78,7 @@ def _wrapped(name: str, text: str, width: int, token: str) -> list[Line]:
     """Return a long message in full over several lines."""
     told = clean(text, LINE_LIMIT)
     room = max(20, width - 14)
-    pieces = [told[start : start + room] for start in range(0, len(told), room)] or [""]
+    pieces = wrap(told, room, break_on_hyphens=False) or [""]
     return [(Span(f"{name if not i else '':<12} ", "text.dim"), Span(piece, token)) for i, piece in enumerate(pieces)]
 
 

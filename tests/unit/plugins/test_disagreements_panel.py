@@ -43,6 +43,14 @@ def nodes(snapshot, **place):
     return [id.rpartition("/")[2] for id in tables(view(snapshot, **place))[0].ids]
 
 
+def test_the_smallest_screen_shows_which_node_it_is(shown):
+    path = "muc1/h1/r252/n04534"
+    row = dataclasses.replace(shown.disagreements.rows[0], path=path, kind="minority-nic-firmware")
+    found = dataclasses.replace(shown.disagreements, rows=(row,))
+    lines = render(view(dataclasses.replace(shown, disagreements=found), Size(80, 20)), 80)
+    assert any("muc1 h1/r252/n04534" in line for line in lines)
+
+
 def test_one_row_a_node_with_its_kind_and_who_says_what(shown):
     table = tables(view(shown))[0]
     assert table.ids == ["muc1/h1/r1/n02", "muc1/h1/r1/n03", "muc1/h1/r1/n05"]

@@ -41,14 +41,14 @@ def text(snapshot, panel, **place):
 
 def test_the_fleet_has_one_line_for_each_fault(lying):
     shown = text(lying, "fleet")
-    assert shown.count("stuck-temp_c: temp_c says 54 in 40 samples and 1 more") == 1
+    assert shown.count("stuck-temp_c: temp_c says 54 in 40 samples; and 1 more") == 1
     assert "gap: " in shown
 
 
 def test_a_source_says_what_of_its_telemetry_lies(lying):
     shown = text(lying, "sources", selected=f"source:muc1/{lying.findings[0].source}")
     assert "stuck-temp_c for" in shown
-    assert "muc1/h1/r001/n0001/g3: temp_c says 54 in 40 samples and 1 more" in shown
+    assert "muc1/h1/r001/n0001/g3: temp_c says 54 in 40 samples; and 1 more" in shown
     assert "▲ 2" in shown
     assert "gap for" not in shown, "that is another source's"
 
@@ -57,6 +57,14 @@ def test_a_node_and_a_gpu_say_what_was_found_on_them(lying):
     assert "g3 stuck-temp_c: temp_c says 54" in text(lying, "drilldown", path="muc1/h1/r001/n0001")
     assert "stuck-temp_c: temp_c says 54" in text(lying, "drilldown", path="muc1/h1/r001/n0001/g3")
     assert "stuck" not in text(lying, "drilldown", path="muc1/h1/r001/n0002")
+
+
+def test_a_long_message_of_a_source_is_broken_between_words(lying):
+    said = "cannot connect to prometheus.muc1.example port 9090: connection refused; is the server running there?"
+    broken = dataclasses.replace(lying.sources[0], last_error=said)
+    place = Place(selected=f"source:{broken.site}/{broken.name}")
+    view = panels.load_panel("sources").view(dataclasses.replace(lying, sources=(broken,)), place, Size(80, 20))
+    assert set(said.split()) <= {word for line in render(view, 80) for word in line.split()}
 
 
 @pytest.mark.parametrize("panel", ["fleet", "sources", "drilldown"])
