@@ -89,6 +89,7 @@ class LogSheet(Sheet):
     def _show(self) -> None:
         wanted = self._words.lower().split()
         lines = self._lines if not wanted else [line for line in self._lines if holds(line, wanted)]
-        self.body.show(Text(tuple(lines) or ((Span("no line yet" if not wanted else "nothing fits", "text.dim"),),)))
+        empty = "nothing fits" if wanted else "no line yet" if self._stream.voices else ""
+        self.body.show(Text(tuple(lines) or ((Span(empty, "text.dim"),),)))
         if self._at_end:
             self.body.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,11 @@ class Notices:
         for text in sorted(heard - self._from_snapshots):
             self.tell(text, now, Severity.WARNING)
         self._from_snapshots = heard
+
+    def hush(self) -> None:
+        """Show the newest message no longer: the user has gone on, and it would be read as the answer to that."""
+        if self._kept:
+            self._kept[-1] = replace(self._kept[-1], shown_until=0.0)
 
     def shown(self, now: float) -> Line:
         """Return the message to show now, empty if there is none."""

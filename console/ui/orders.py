@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from console.ui.stage import Stage
 
 NAMED = 5
+# From here on a number of the statistics has no digits behind the point.
+WRITTEN_WHOLE = 1e4
 CELLS = ("", "site", "hall", "rack", "node", "gpu")
 
 
@@ -70,7 +72,8 @@ class Orders:
             self._stage.tell(str(fault), Severity.WARNING)
 
     def do(self, order: Order) -> None:
-        """Run an order."""
+        """Run an order; what was said of the one before is not left beside its answer."""
+        self._stage.notices.hush()
         try:
             self._table[order.name](order.argument)
         except ConsoleError as error:
@@ -194,5 +197,9 @@ class Orders:
         lines: list[Line] = []
         for part, numbers in self._stage.setup.session.statistics().items():
             lines.append((Span(part, "title"),))
-            lines += [(Span(f"  {name:<24}", "text.dim"), Span(f"{value:,.6g}")) for name, value in numbers.items()]
+            lines += [(Span(f"  {name:<24}", "text.dim"), Span(_measured(value))) for name, value in numbers.items()]
         self._stage.read("statistics", lines)
+
+
+def _measured(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= WRITTEN_WHOLE else f"{value:,.6g}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RECORD_LINES = 3000
 WIDTH = 400
 NAME_CELLS = 12
+KEEPERS = "these kinds do: ssh, kubernetes, redfish, logs"
 SEVERITIES = {
     Severity.CRITICAL: "state.critical",
     Severity.WARNING: "state.warning",
@@ -82,7 +83,7 @@ def line_token(text: str) -> str:
 def voices_line(voices: Mapping[str, tuple[FollowState, str]], counts: Mapping[str, int], dropped: int) -> Line:
     """Return what each voice does, in one line."""
     if not voices:
-        return (Span(" no source of this site keeps logs of it", "state.warning"),)
+        return (Span(f" no source of this site keeps logs of it; {KEEPERS}", "state.warning"),)
     spans: list[Span] = []
     for source, (state, why) in voices.items():
         words, token = STATES[state]

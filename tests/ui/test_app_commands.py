@@ -163,6 +163,14 @@ async def test_sheets(line, shown):
         assert console.app.screen is console.main
 
 
+async def test_an_order_takes_away_what_was_said_of_the_one_before():
+    async with driven() as console:
+        await run(console, "site nowhere")
+        assert "no site named nowhere" in console.screen()
+        await run(console, "site muc1")
+        assert "no site named nowhere" not in console.screen()
+
+
 async def test_the_rest_of_the_commands(monkeypatch):
     async with driven() as console:
         copied = []

@@ -4,6 +4,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from console.engine.log_stream import LogStream
 from console.model.voices import FollowState, VoiceRecord
 from console.ui.log_sheet import KEPT_LINES, LogSheet
 from tests.support import panels
@@ -28,6 +29,17 @@ async def fill(console, *lines, source="ssh"):
         console.session.stream.put(source, line, panels.NOW)
     console.app.screen.tick()
     await console.settle()
+
+
+async def test_where_nobody_keeps_logs_no_line_is_waited_for():
+    session = make_session()
+    session.stream = LogStream(())
+    async with driven(session, SIZE) as console:
+        await at_a_node(console)
+        await console.press("L")
+        shown = console.screen()
+        assert "no source of this site keeps logs of it; these kinds do: ssh, kubernetes, redfish, logs" in shown
+        assert "no line yet" not in shown
 
 
 # d: the untouched record of each voice

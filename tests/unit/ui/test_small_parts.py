@@ -197,6 +197,15 @@ def test_a_notice_is_shown_for_a_while_and_kept():
     assert "saved" in words(notices.all())
 
 
+def test_a_notice_is_not_left_beside_what_came_after_it():
+    notices = Notices()
+    notices.hush()
+    notices.tell("no site named x", 100.0)
+    notices.hush()
+    assert notices.shown(101.0) == ()
+    assert "no site named x" in words(notices.all())
+
+
 def test_notices_are_bounded_and_not_repeated():
     notices = Notices()
     for at in range(1000):
