@@ -113,6 +113,8 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
 WITHOUT_URL = frozenset({"emulator", "kubernetes", "ssh", "nvml", "redfish"})
 # Kinds that take other keys in place of a URL.
 INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {"dcgm": ("targets", "targets_file"), "slurm": ("socket", "ssh")}
+# Keys of a kind that are ways to the same thing: one of them, not several.
+WAYS: Mapping[str, tuple[str, ...]] = {"slurm": ("url", "socket", "ssh"), "kubernetes": ("url", "kubeconfig")}
 # Kinds that must not be asked more often: every list of Slurm's costs slurmctld, and a BMC is a small computer.
 SHORTEST_CADENCE_S: Mapping[str, float] = {"slurm": 30.0, "redfish": 60.0}
 # Kinds whose cadence is that of each of many endpoints: the source itself says how often what came is taken.

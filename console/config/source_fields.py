@@ -16,6 +16,7 @@ from console.config.kinds import (
     INSTEAD_OF_URL,
     OPTIONS,
     SHORTEST_CADENCE_S,
+    WAYS,
     WITHOUT_URL,
     kind_fault,
     read_options,
@@ -154,6 +155,8 @@ def _source_faults(raw: Mapping[str, Any]) -> Iterable[Fault]:
     instead = INSTEAD_OF_URL.get(kind, ())
     if kind not in WITHOUT_URL and not any(raw.get(key) is not None for key in ("url", *instead)):
         yield Fault(f"is required{', or ' + ' or '.join(instead) if instead else ''}", "url")
+    said = [key for key in WAYS.get(kind, ()) if raw.get(key) is not None]
+    yield from (Fault(f"goes another way than {said[0]}; write one of them", key) for key in said[1:])
     least_s = SHORTEST_CADENCE_S.get(kind, 0.0)
     with suppress(ValueError):  # what is no duration is told where it is read
         if least_s and raw.get("cadence") is not None and duration_s(raw["cadence"]) < least_s:

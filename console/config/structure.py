@@ -254,6 +254,7 @@ def duplicates(
             continue
         if name in seen:
             step = "name" if "name" in item else "kind"
-            faults.append(Fault(f"{shown(name)} is a duplicate of line {seen[name]}", key, index, step))
+            more = "; give one of them a name" if step == "kind" else ""
+            faults.append(Fault(f"{shown(name)} is a duplicate of line {seen[name]}{more}", key, index, step))
         seen.setdefault(name, getattr(item, "line", 0))
     return faults

@@ -71,7 +71,7 @@ def between(low: float, high: float, kind: Hook = number) -> Hook:
     def hook(raw: Any, _: Any = None) -> Any:
         value = kind(raw, None)
         if not low <= value <= high:
-            raise Fault(f"must be {low:g} to {high:g}, found {value:g}")
+            raise Fault(f"must be {low:.10g} to {high:.10g}, found {value:.10g}")
         return value
 
     return hook

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NODE, SHELF = "{node}", "{shelf}"
 SHELVES = "shelf"
 MOST_TARGETS = 20_000
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _SCHEME = re.compile(r"https?://")
 _IPV6 = re.compile(r"\[?[0-9a-fA-F]*:[0-9a-fA-F:.]+:[0-9a-fA-F:.]*\]?")
 
@@ -66,6 +67,8 @@ def _of_words(words: Iterable[str], specs: Sequence[NodeSpec]) -> Iterable[Targe
             names = ((word.replace(NODE, spec.name), spec.name) for spec in specs)
             yield from (Target(name, _url(name), node) for name, node in names)
             continue
+        if (found := _PLACEHOLDER.search(word)) is not None:
+            raise ValueError(f"{found[0]} stands for nothing; {NODE} stands for each node of the inventory")
         for name in [word] if _IPV6.search(word) else expand(word):
             yield Target(name, _url(name), _owner(name, specs))
 

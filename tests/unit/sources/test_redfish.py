@@ -438,7 +438,11 @@ async def test_no_answer_at_all_is_one_error_that_names_an_example(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("options", "text"),
-    [({"targets": ["bmc-n[1-"]}, "a ] is missing"), ({"targets": ["http://x/?y=1"]}, "no address of a BMC")],
+    [
+        ({"targets": ["bmc-n[1-"]}, "a ] is missing"),
+        ({"targets": ["http://x/?y=1"]}, "no address of a BMC"),
+        ({"targets": ["https://{nod}-bmc"]}, "{nod} stands for nothing; {node} stands for each node"),
+    ],
 )
 async def test_bad_targets_are_named(tmp_path: Path, options: dict[str, object], text: str) -> None:
     at = hall(tmp_path, options=options)
