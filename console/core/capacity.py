@@ -16,8 +16,8 @@ from console.core.job_numbers import told
 from console.core.job_states import WAITING_RANK
 from console.core.reservations import holds_at, kept_rows
 from console.core.segments import run_maxima, run_sums
-from console.core.stragglers import pairs_of
-from console.core.texts import remembered
+from console.core.stragglers import held_pairs
+from console.core.texts import PathNames, remembered
 from console.model.columns import distinct
 from console.model.levels import Level
 from console.model.values import dataclass
@@ -110,7 +110,7 @@ def _held(frame: SiteFrame) -> tuple[Truths, Floats]:
     until = np.full(len(topology.nodes), -np.inf)
     owners, rows = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     if len(jobs.gpu_job) == topology.gpus:
-        pairs = pairs_of(jobs.gpu_job, topology.parents(Level.GPU, Level.NODE))
+        pairs = held_pairs(frame)
         owners, rows = [*owners, pairs.job], [*rows, pairs.node]
     if len(jobs.node_starts) == len(jobs.rows) + 1:
         owners.append(np.repeat(np.arange(len(jobs.rows)), np.diff(jobs.node_starts)))
@@ -175,10 +175,11 @@ def _blocks(frame: SiteFrame, kind: str) -> Blocks:
     outside[members] = False
     alone = np.flatnonzero(outside & (np.diff(topology.node_gpus) > 0))
     counts = np.concatenate([np.bincount(owners, minlength=len(names)), np.ones(len(alone), dtype=np.int64)])
-    paths = [topology.path(Level.NODE, int(row)) for row in alone]
+    addresses = list(PathNames(topology, Level.NODE)) if len(alone) else []
+    paths = [addresses[row] for row in alone.tolist()]
     return Blocks(
         (*(f"{topology.site}/{kind}:{name}" for name in names), *paths),
-        (*names, *(topology.nodes[int(row)] for row in alone)),
+        (*names, *(topology.nodes[row] for row in alone.tolist())),
         (*(kind for _ in names), *(NODE for _ in alone)),
         np.concatenate([members, alone]),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),

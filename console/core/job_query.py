@@ -133,11 +133,12 @@ def _numbers(parts: Sequence[JobColumns], chosen: Sequence[Picks], name: str) ->
 
 def _texts(parts: Sequence[JobColumns], chosen: Sequence[Picks], page: Picks | None, name: str) -> list[str]:
     """Return the texts of chosen jobs: of all of them, or of those at some places among them."""
-    columns = [part.texts(name) for part in parts]
     if page is None:
+        columns = [part.texts(name) for part in parts]
         picked = zip(columns, chosen, strict=True)
         return [texts[place] for texts, picks in picked for place in picks.tolist()]
+    tell = [part.text_of(name) for part in parts]
     ends = np.cumsum([len(picks) for picks in chosen])
     owners = np.searchsorted(ends, page, side="right").tolist()
-    firsts = [0, *ends.tolist()]
-    return [columns[of][int(chosen[of][place - firsts[of]])] for of, place in zip(owners, page.tolist(), strict=True)]
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *chosen])[page].tolist()
+    return [tell[of](row) for of, row in zip(owners, rows, strict=True)]

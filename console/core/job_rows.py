@@ -11,7 +11,7 @@ from console.core.goodput import goodput
 from console.core.job_numbers import NUMBERS, told
 from console.core.job_states import WAITING_RANK
 from console.core.stragglers import SIGNALS, stragglers
-from console.core.texts import TextValues, remembered
+from console.core.texts import PathNames, TextValues, remembered
 from console.model.levels import Level
 from console.model.values import dataclass
 
@@ -101,12 +101,19 @@ class JobColumns:
         found: tuple[str, ...] = remembered(jobs, f"text {name}", lambda: tuple(map(tell, jobs.rows)))
         return found
 
+    def text_of(self, name: str) -> Callable[[int], str]:
+        """Return what tells a text of one job by its row: for a page it is not worth while to make the column."""
+        tell, rows = _TEXTS.get(name), self.frame.jobs.rows
+        return self.texts(name).__getitem__ if tell is None else lambda row: tell(rows[row])
+
     def _slowest(self, name: str) -> Sequence[str]:
         """Return the address of each job's slowest node, or the word for what says so; "" where it has no peers."""
         found, topology = stragglers(self.frame, self.now), self.frame.topology
         if name == "slowest_by":
             return [SIGNALS[place].word if place >= 0 else "" for place in found.signal.tolist()]
-        return LazyTexts(found.node, lambda row: topology.path(Level.NODE, row) if row >= 0 else "")
+        racks = remembered(topology, "rack paths", lambda: list(PathNames(topology, Level.RACK)))
+        rack = topology.parents(Level.NODE, Level.RACK)
+        return LazyTexts(found.node, lambda row: f"{racks[rack[row]]}/{topology.nodes[row]}" if row >= 0 else "")
 
     def number(self, field: Field) -> NDArray[np.floating[Any]]:
         """Return a float column."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from console.core.job_query import select_jobs
-from console.core.stragglers import LEAST_NODES, SIGNALS, pairs_of, scores, slowest, stragglers
+from console.core.stragglers import LEAST_NODES, SIGNALS, group_medians, pairs_of, scores, slowest, stragglers
 from console.model.columns import Column, same_time
 from console.model.jobs import Job, Jobs, JobState
 from console.model.levels import Level
@@ -125,3 +125,16 @@ def test_rows_tell_the_slowest_node_and_what_has_no_peers_is_missing():
     assert (second["slowest_node"], second["slowest_by"], second["slowdown_pct"]) == (None, None, None)
     slow = select_jobs(snapshot((site,)), where="straggler == 1")
     assert list(slow.ids) == ["job:muc1/0"]
+
+
+def test_medians_of_groups_are_those_of_each_group_alone():
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        size = int(rng.integers(1, 40))
+        groups = rng.integers(0, 6, size)
+        values = rng.normal(0, 1000, size).astype(np.float32).astype(np.float64)
+        median, count = group_medians(groups, values)
+        for group in set(groups.tolist()):
+            here = groups == group
+            assert set(count[here].tolist()) == {int(here.sum())}
+            assert set(median[here].tolist()) == {float(np.median(values[here]))}
