@@ -7,6 +7,7 @@ deviation), so that what a job does to all of its nodes at once counts for none.
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.model.columns import Values
     from console.model.snapshot import SiteFrame
+    from console.model.topology import SiteTopology
 
     Floats = NDArray[np.float64]
     Rows = NDArray[np.int64]
@@ -81,13 +84,24 @@ def _found(frame: SiteFrame, now: float) -> Stragglers:
     jobs, topology = frame.jobs, frame.topology
     if frame.stale or len(jobs.gpu_job) != topology.gpus or not len(jobs.rows):
         return _none(len(jobs.rows))
-    pairs = held_pairs(frame)
+    columns = [frame.values(signal.metric, now) for signal in SIGNALS]
+    # Between two sweeps of its sources a site's arrays stay the same objects, and so does what they say.
+    last: list[tuple[SiteTopology, list[Values | None], Stragglers]] = remembered(jobs, "last stragglers", list)
+    for of, had, found in tuple(last):
+        if of is topology and all(map(is_, had, columns)):
+            return found
+    found = _judged(frame, columns)
+    last[:] = [(topology, columns, found)]
+    return found
+
+
+def _judged(frame: SiteFrame, columns: list[Values | None]) -> Stragglers:
+    topology, pairs = frame.topology, held_pairs(frame)
     models = np.zeros(topology.gpus, dtype=np.int64) if topology.model_code is None else topology.model_code
     # GPUs of another model have another clock and another power: their peers are those of their own.
     groups = pairs.job * (int(models.max(initial=0)) + 1) + models[pairs.first]
-    columns = [frame.values(signal.metric, now) for signal in SIGNALS]
     values = [None if each is None else pairs.means(each) for each in columns]
-    return slowest(pairs.job, pairs.node, groups, values, len(jobs.rows))
+    return slowest(pairs.job, pairs.node, groups, values, len(frame.jobs.rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,8 +190,9 @@ def scores(groups: Rows, values: Floats, floor: float) -> tuple[Floats, Floats]:
     """
     values = values.astype(np.float32).astype(np.float64)  # as samples are, and medians are taken
     z, deficit = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    known = np.flatnonzero(~np.isnan(values))
-    if not len(known):
+    missing = np.isnan(values)
+    known = np.flatnonzero(~missing) if missing.any() else slice(len(values))
+    if missing.all():
         return z, deficit
     median, count = group_medians(groups[known], values[known])
     below = median - values[known]

@@ -138,3 +138,13 @@ def test_medians_of_groups_are_those_of_each_group_alone():
             here = groups == group
             assert set(count[here].tolist()) == {int(here.sum())}
             assert set(median[here].tolist()) == {float(np.median(values[here]))}
+
+
+def test_what_is_told_follows_every_new_sweep_and_every_age():
+    site = frame()
+    before = stragglers(site, NOW)
+    assert stragglers(replace(site), NOW + 1) is before
+    slow = frame(slow=[("power_w", slice(40, 48), 0.5)]).columns["power_w"]
+    after = stragglers(replace(site, columns={**site.columns, "power_w": slow}), NOW + 1)
+    assert (before.slow.tolist(), after.slow.tolist(), after.node.tolist()) == ([False], [True], [5])
+    assert stragglers(replace(site), NOW + 3600).node.tolist() == [-1]
