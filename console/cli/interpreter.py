@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ SWITCH_S = 0.0005
 # Imports and tables make objects that stay; looking for cycles among them at every 700 is a tenth of a start.
 YOUNG, MIDDLE, OLD = 20_000, 20, 10
 SETTLING_SNAPSHOTS = 5
+# A view, a traceback or a closure in a cycle may hold a snapshot, which is 50 MB with a million GPUs.
+LOOK_EVERY_SNAPSHOTS = 5
+FULL, YOUNGER = 2, 1
+LONGEST_LOOK_S = 0.01
 # malloc.h of glibc; other C libraries have no mallopt, or ignore it.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEEP_BYTES = 32 * 1024 * 1024
@@ -89,17 +94,19 @@ def keep_pauses_short(session: Session) -> None:
     """Look for no cycles at first, and take what there is out of sight whenever the fleet has settled after a change.
 
     Looking through the names, jobs and series of a million GPUs takes a tenth of a second, in which no thread runs.
+    What came after that is few, and is looked through every few snapshots, so that none is held by what is garbage.
     """
     gc.disable()
     session.subscribe(_Settling())
 
 
 class _Settling:
-    """Counts the snapshots since a site came or changed."""
+    """Counts the snapshots since a site came or changed; looks for cycles when it has settled."""
 
     def __init__(self) -> None:
         self._sites: tuple[tuple[str, int], ...] = ()
         self._left = 0
+        self._generation = FULL
 
     def __call__(self, snapshot: Snapshot) -> None:
         sites = tuple((site.site, site.topology.version) for site in snapshot.frame.sites if site.data_at)
@@ -111,3 +118,13 @@ class _Settling:
             self._left -= 1
             if not self._left:
                 gc.freeze()
+                self._generation = FULL
+        elif sites and not snapshot.seq % LOOK_EVERY_SNAPSHOTS:
+            self._look()
+
+    def _look(self) -> None:
+        """Look for cycles; only among what is young once looking through all has taken too long."""
+        began = time.thread_time()
+        gc.collect(self._generation)
+        if time.thread_time() - began > LONGEST_LOOK_S:
+            self._generation = YOUNGER

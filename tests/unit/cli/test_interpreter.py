@@ -86,6 +86,53 @@ def test_looks_for_cycles_again_after_the_first_snapshots_even_if_nobody_ever_an
         gc.enable()
 
 
+@pytest.fixture
+def looks(monkeypatch):
+    """Generations that were looked through; each look takes `looks.took_s`."""
+
+    class Looks(list):
+        took_s = 0.0
+        now = 0.0
+
+        def look(self, generation):
+            self.append(generation)
+            self.now += self.took_s
+
+    looks = Looks()
+    monkeypatch.setattr(gc, "collect", looks.look)
+    monkeypatch.setattr(interpreter.time, "thread_time", lambda: looks.now)
+    return looks
+
+
+def publish(session, first, last):
+    for seq in range(first, last):
+        session.publish(Snapshot(Site("muc1", Topology()), seq=seq))
+
+
+def test_looks_for_cycles_every_few_snapshots_once_the_sites_have_settled(session, freezes, looks):
+    publish(session, 1, interpreter.SETTLING_SNAPSHOTS + 1)
+    assert (freezes, looks) == ([], [])
+    publish(session, interpreter.SETTLING_SNAPSHOTS + 1, 31)
+    assert looks == [interpreter.FULL] * 5
+
+
+def test_a_look_that_took_long_is_only_at_what_is_young_until_the_sites_change(session, freezes, looks):
+    publish(session, 1, 11)
+    looks.took_s = 2 * interpreter.LONGEST_LOOK_S
+    publish(session, 11, 26)
+    assert looks == [interpreter.FULL, interpreter.FULL, interpreter.YOUNGER, interpreter.YOUNGER]
+    looks.took_s = 0.0
+    for seq in range(26, 36):
+        session.publish(Snapshot(Site("muc1", Topology(2)), seq=seq))
+    assert looks[-1] == interpreter.FULL
+
+
+def test_no_look_before_anybody_has_answered(session, freezes, looks):
+    for seq in range(1, 31):
+        session.publish(Snapshot(Site("muc1", Topology(), data_at=0.0), seq=seq))
+    assert looks == []
+
+
 def test_a_command_that_reads_once_leaves_the_collector_as_it_was(monkeypatch):
     monkeypatch.setattr(interpreter, "_tuned", False)
     gc.enable()
