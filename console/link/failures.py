@@ -82,7 +82,7 @@ def translate(error: Exception, endpoint: Endpoint) -> SourceError:
     if tls is not None and not isinstance(tls, ssl.SSLEOFError):
         return InsecureLink(*who, f"TLS with {endpoint.host} failed: {_tls_reason(tls)}", _tls_advice(tls))
     if any(isinstance(each, gaierror) for each in chain):
-        return Unreachable(*who, f"no such host: {endpoint.host}", "check `url` and the name service")
+        return Unreachable(*who, f"no such host: {endpoint.host}", "check the address and the name service")
     return _network(error, chain, endpoint)
 
 

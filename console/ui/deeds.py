@@ -8,6 +8,7 @@ from console.model.levels import Severity
 from console.ui import objects
 from console.ui.filter_check import domain_kinds
 from console.ui.footer import sort_columns, sortable
+from console.ui.orders import read_now
 from console.ui.places import deeper, up
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Deeds:
             "copy": self._copy,
             "freeze": stage.freeze,
             "clock": lambda: stage.set_utc(not stage.trail.here.place.utc),
-            "refresh": self._refresh,
+            "refresh": lambda: read_now(stage),
             "command": stage.write_command,
             "help": stage.read_help,
             "palette": stage.open_palette,
@@ -220,11 +221,6 @@ class Deeds:
             self._stage.copy(address)
         else:
             self._stage.tell("nothing is under the cursor")
-
-    def _refresh(self) -> None:
-        site = self._stage.trail.here.place.path.partition("/")[0]
-        self._stage.setup.session.refresh(site)
-        self._stage.tell(f"reading the sources of {site or 'every site'} now")
 
 
 def _word(level: str) -> str:

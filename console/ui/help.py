@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from console.ui.setup import PanelInfo
 
 KEY_CELLS = 16
-USAGE_CELLS = 34
+USAGE_CELLS = 27
 
 
 def help_lines(keys: KeyMap, panels: Sequence[PanelInfo]) -> tuple[Line, ...]:

@@ -47,7 +47,7 @@ class Orders:
             "utc": lambda _: stage.set_utc(True),
             "time": lambda _: stage.set_utc(False),
             "freeze": lambda _: stage.freeze(),
-            "refresh": lambda _: stage.setup.session.refresh(stage.trail.here.place.path.partition("/")[0]),
+            "refresh": lambda _: read_now(stage),
             "raw": lambda path: stage.read_record(path or stage.body.selected or stage.trail.here.place.path),
             "why": self._why,
             "logs": self._logs,
@@ -199,6 +199,13 @@ class Orders:
             lines.append((Span(part, "title"),))
             lines += [(Span(f"  {name:<24}", "text.dim"), Span(_measured(value))) for name, value in numbers.items()]
         self._stage.read("statistics", lines)
+
+
+def read_now(stage: Stage) -> None:
+    """Have the sources of the place read now, and say so."""
+    site = stage.trail.here.place.path.partition("/")[0]
+    stage.setup.session.refresh(site)
+    stage.tell(f"reading the sources of {site or 'every site'} now")
 
 
 def _measured(value: float) -> str:

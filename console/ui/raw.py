@@ -144,7 +144,7 @@ def _of_value(row_id: str, value: Any) -> Text:
 
 def _written(name: str, value: object) -> str:
     """Return a value as it is, moments as dates."""
-    if name.endswith("_at") and isinstance(value, float):
+    if (name.endswith("_at") or name == "since") and isinstance(value, float):
         return _moment(value) if value else ""
     return str(value)
 

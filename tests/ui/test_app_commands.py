@@ -171,6 +171,14 @@ async def test_an_order_takes_away_what_was_said_of_the_one_before():
         assert "no site named nowhere" not in console.screen()
 
 
+async def test_refreshing_says_what_is_read():
+    async with driven() as console:
+        await run(console, "goto muc1/h1")
+        await run(console, "refresh")
+        assert "reading the sources of muc1 now" in console.screen()
+        assert console.session.refreshed == ["muc1"]
+
+
 async def test_the_rest_of_the_commands(monkeypatch):
     async with driven() as console:
         copied = []

@@ -107,7 +107,7 @@ def _title(subject: WhySubject) -> str:
     job = subject.job
     if job is None:
         return subject.id
-    return f"{subject.id} {job.name} ({job.user}, {job.gpus} GPUs on {job.nodes} nodes)"
+    return f"{subject.id} {job.name} ({job.user}, {job.gpus:,} GPUs on {job.nodes:,} nodes)"
 
 
 def _of_job(subject: WhySubject) -> Iterator[tuple[str, str]]:

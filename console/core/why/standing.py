@@ -39,7 +39,7 @@ def facts_of(subject: WhySubject, metrics: MetricTable, now: float) -> Iterator[
     gpus = gpu_rows(subject)
     silent = gpus[~subject.frame.reporting[gpus]] if not subject.frame.stale else gpus[:0]
     if len(silent) and subject.frame.data_at:
-        yield "silent GPUs", f"{len(silent)} of {len(gpus)} report nothing: {_names(subject, silent)}"
+        yield "silent GPUs", f"{len(silent):,} of {len(gpus):,} report nothing: {_names(subject, silent)}"
     values = subject.frame.values("xid", now)
     if values is not None:
         bad = gpus[values[gpus] > 0]
@@ -95,7 +95,7 @@ def _stored(subject: WhySubject, metric: Metric, gpus: NDArray[np.int64], now: f
     worst = int(np.nanargmin(told) if metric.worse < 0 else np.nanargmax(told))
     level = Level(metric.level)
     where = subject.frame.topology.path(level, int(rows[worst]))
-    yield metric.name, f"{float(told[worst]):g} {metric.unit} on {where}, the worst of {len(rows)}".replace("  ", " ")
+    yield metric.name, f"{float(told[worst]):g} {metric.unit} on {where}, the worst of {len(rows):,}".replace("  ", " ")
 
 
 def _last_xid(subject: WhySubject, row: int, code: int) -> str:

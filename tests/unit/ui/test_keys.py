@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from console.ui.help import help_lines
 from console.ui.keys import ACTIONS, RESERVED, as_markdown, key_map, spelling
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,3 +63,10 @@ def test_the_document_of_keys_is_in_step():
     assert (ROOT / "docs/keys.md").read_text(encoding="utf-8") == as_markdown(key_map()[0]), (
         "write it anew: python -c 'from console.ui.keys import *; print(as_markdown(key_map()[0]), end=\"\")'"
     )
+
+
+def test_every_line_of_the_help_can_be_read_at_80_columns():
+    room = 80 - 4  # the sheet's border and padding
+    for line in help_lines(key_map()[0], ()):
+        told = "".join(span.text for span in line if span.token != "text.dim")
+        assert len(told) <= room, told

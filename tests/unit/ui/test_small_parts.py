@@ -157,6 +157,11 @@ def test_a_record_of_a_check_or_source_tells_all_its_fields(row, part):
     assert part in words(record_of(panels.normal(), row))
 
 
+def test_a_record_of_a_source_writes_its_moments_as_dates():
+    since = datetime.fromtimestamp(panels.NOW - 100, UTC)
+    assert f"since                 {since:%Y-%m-%d %H:%M:%S}Z" in words(record_of(panels.normal(), "source:bcn1/prom"))
+
+
 def test_a_record_of_a_job_tells_what_its_scheduler_told():
     snapshot = panels.normal()
     site = next(site for site in snapshot.frame.sites if site.jobs.rows)
