@@ -65,9 +65,14 @@ def require_data(snapshot: Snapshot, choice: Choice) -> Snapshot:
     oldest = 0.0 if choice.max_age_s is None else snapshot.at - choice.max_age_s
     if any(site.data_at and site.data_at >= oldest for site in snapshot.frame.sites):
         return snapshot
-    said = "; ".join(source.last_error for source in snapshot.sources if source.last_error)
+    said = words_of(snapshot)
     limit = f" newer than {choice.max_age_s:g} s" if choice.max_age_s is not None else ""
-    raise NoDataError(f"no data{limit} from any site" + (f": {said}" if said else f" within {choice.timeout_s:g} s"))
+    raise NoDataError(f"no data{limit} from any site" + (f":{said}" if said else f" within {choice.timeout_s:g} s"))
+
+
+def words_of(snapshot: Snapshot) -> str:
+    """Return what each failing source says, a line each."""
+    return "".join(f"\n  {source.last_error}" for source in snapshot.sources if source.last_error)
 
 
 def is_partial(snapshot: Snapshot) -> bool:

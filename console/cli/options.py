@@ -96,7 +96,7 @@ _FLEET_OPTIONS = (
         "--fleet", envvar="GIGADECK_FLEET", default="", metavar="PATH", help="fleet.yaml, demo or demo:400000"
     ),
     click.option("--site", "sites", multiple=True, metavar="S", help="only this site (repeatable)"),
-    click.option("--timeout", type=Duration(), default=10.0, show_default="10s", help="how long to wait for data"),
+    click.option("--timeout", type=Duration(), default=10.0, help="how long to wait for data (10s)"),
     click.option("--max-age", type=Duration(), default=None, help="older data is no data"),
     click.option(
         "--read-only", is_flag=True, envvar="GIGADECK_READ_ONLY", help="no actions, whatever the fleet allows"

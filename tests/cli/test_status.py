@@ -26,6 +26,17 @@ def test_json_has_the_envelope_and_every_field_of_the_contract():
     assert all(set(row) >= CONTRACT for row in document["rows"])
 
 
+@pytest.mark.parametrize("command", [("status",), ("jobs",)], ids=" ".join)
+def test_where_nobody_answers_each_source_has_a_line(command, tmp_path):
+    fleet = tmp_path / "fleet.yaml"
+    sources = ["{kind: site, name: a, url: 'http://127.0.0.1:9'}", "{kind: site, name: b, url: 'http://127.0.0.1:9'}"]
+    fleet.write_text(f"fleet: x\nsites:\n  - name: muc1\n    sources: [{', '.join(sources)}]\n")
+    said = gigadeck(*command, "--fleet", str(fleet), "--timeout", "5s")
+    assert said.code == 3
+    lines = said.err.splitlines()
+    assert [line.partition(" cannot")[0] for line in lines[1:]] == ["  muc1/a:", "  muc1/b:"]
+
+
 def test_the_gpus_of_the_sites_sum_to_the_fleet_s():
     rows = status("--level", "site", "--json", fleet="demo:400000").json["rows"]
     assert len(rows) == 4

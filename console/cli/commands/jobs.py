@@ -64,7 +64,7 @@ def _with_jobs(fleet: Fleet, choice: Choice) -> Snapshot:
     """Return the first snapshot in which every source has spoken; raises NoDataError where no site has told of jobs."""
     import contextlib
 
-    from console.cli.opening import every_source_spoke
+    from console.cli.opening import every_source_spoke, words_of
     from console.model.errors import NoDataError
 
     latest = None
@@ -74,8 +74,8 @@ def _with_jobs(fleet: Fleet, choice: Choice) -> Snapshot:
     oldest = 0.0 if latest is None or choice.max_age_s is None else latest.at - choice.max_age_s
     if latest is not None and any(site.jobs.at and site.jobs.at >= oldest for site in latest.frame.sites):
         return latest
-    said = "; ".join(source.last_error for source in latest.sources if source.last_error) if latest else ""
-    raise NoDataError(f"no site tells of jobs{f': {said}' if said else ' (no source of this fleet knows any)'}")
+    said = words_of(latest) if latest else ""
+    raise NoDataError(f"no site tells of jobs{f':{said}' if said else ' (no source of this fleet knows any)'}")
 
 
 def write_jobs(snapshot: Snapshot, shape: Shape, *, within: str = "") -> int:

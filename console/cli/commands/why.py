@@ -44,7 +44,7 @@ class Moment(click.ParamType[float]):
 @click.command()
 @click.argument("target", metavar="job:ID|NODE|GPU")
 @click.option("--at", type=Moment(), default=None, metavar="TIME", help="look around this time instead of the end")
-@click.option("--window", type=Duration(), default=WINDOW_S, show_default="10m", help="how much time to look at")
+@click.option("--window", type=Duration(), default=WINDOW_S, help="how much time to look at (10m)")
 @shape_options(("table", "json"), rows=False)
 @fleet_options()
 def why(target: str, at: float | None, window: float, shape: Shape, choice: Choice) -> int:
