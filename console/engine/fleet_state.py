@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from console.core.alert_places import alerts_by_site
 from console.core.checks import CheckBook
-from console.core.disagreements.book import DisagreementBook
-from console.core.disagreements.hearing import hearing_of
 from console.core.history import HistoryRings
 from console.core.inventory import empty_topology
 from console.core.merge import SiteMerger
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from console.core.disagreements.book import DisagreementBook
     from console.engine.detectors import DetectorHost
     from console.engine.journal import Journal
     from console.engine.record import SourceRecord
@@ -57,7 +57,6 @@ class FleetState:
         self._versions: dict[str, int] = {}
         self._checkbook = CheckBook(config.checks, config.metrics)
         self._checks: tuple[CheckResult, ...] = ()
-        self._book = DisagreementBook()
         self._disagreements = NO_DISAGREEMENTS
         self._began_at = 0.0
         self._seen = False
@@ -117,6 +116,8 @@ class FleetState:
         if voices == self._compared and frame.at - self._disagreements.at < COMPARE_EVERY_S:
             return
         self._compared = voices
+        from console.core.disagreements.hearing import hearing_of  # a dozen modules that the first picture needs not
+
         hearing = hearing_of(tuple(record.status(frame.at) for record in self._records))
         # Nobody looks on at a command: it has what each voice says spelled out only if it writes that.
         steps = self._book.update(frame, hearing, spell=self._config.first_word)
@@ -126,6 +127,12 @@ class FleetState:
             found = self._guard("disagreements", lambda: next(steps), last)  # after a fault the last ones stand
             yield None
         self._disagreements = found
+
+    @cached_property
+    def _book(self) -> DisagreementBook:
+        from console.core.disagreements.book import DisagreementBook
+
+        return DisagreementBook()
 
     def series(self, ref: HistoryRef) -> tuple[NDArray[np.float64], Values]:
         """Return the times and values of one field of one object."""

@@ -5,10 +5,10 @@ Within version 1 a name is added, never removed and never changed in meaning; `_
 
 from __future__ import annotations
 
-from console.core.disagreements.words import node_voices
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from console.core.expr import Expression, compile_expression
-from console.core.free_rows import select_free
-from console.core.job_query import select_jobs
 from console.core.query import Rows, select
 from console.model.columns import Column
 from console.model.disagreements import Disagreement, Disagreements, Statement
@@ -46,7 +46,18 @@ from console.present.safe import clean
 from console.present.scale import heat_levels
 from console.present.tokens import TOKENS
 
+if TYPE_CHECKING:
+    from console.core.disagreements.words import node_voices
+    from console.core.free_rows import select_free
+    from console.core.job_query import select_jobs
+
 API_VERSION = 1
+# What only some panels need is imported by the first that does: together a fiftieth of a start.
+_LATER = {
+    "node_voices": "console.core.disagreements.words",
+    "select_free": "console.core.free_rows",
+    "select_jobs": "console.core.job_query",
+}
 
 __all__ = [
     "API_VERSION",
@@ -128,3 +139,12 @@ __all__ = [
     "select_jobs",
     "shown_metric",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Import what is asked for the first time."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return found

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.model.views import Span
 from console.present.safe import clean
-from console.ui.log_sheet import LogSheet
-from console.ui.raw import record_of
 from console.ui.sheets import Reader
-from console.ui.told import record_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +34,8 @@ class Listening:
 
     def read(self, shown: Snapshot, row_id: str, palette: Palette) -> None:
         """Show what is known of something at once, and below it each voice's own record when it answers."""
+        from console.ui.raw import record_of  # nobody asks for it in a start
+
         sheet = Reader(clean(row_id, TITLE_CELLS), (), palette)
         self._push(sheet)
         page = _Page(sheet, self._setup.time)
@@ -48,6 +47,8 @@ class Listening:
 
     def follow(self, row_id: str, palette: Palette) -> None:
         """Follow the logs of something until its sheet is left."""
+        from console.ui.log_sheet import LogSheet
+
         stream = self._setup.session.follow(row_id)
         self._push(LogSheet(f"logs of {clean(row_id, TITLE_CELLS)}", stream, palette))
 
@@ -83,6 +84,8 @@ class _Page:
     def _show(self) -> None:
         if not self._known:
             return  # what is known at once comes first
+        from console.ui.told import record_section
+
         lines = list(self._known)
         for source, told in self._told.items():
             if source in self._faults:
