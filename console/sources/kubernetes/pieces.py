@@ -14,6 +14,7 @@ import msgspec
 
 from console.model.errors import TooLarge
 from console.sources.kubernetes.wire import ListBody, ListMeta, short
+from console.sources.tolerant import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ class ListParts(Generic[Row, Kept]):
     def end(self) -> ListMeta:
         """Take the rest of it, and return what the list says of itself."""
         try:
-            body = _tolerant(_LISTS, bytes(self._head + self._held))
+            body = decoded(_LISTS, bytes(self._head + self._held))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise self._who.bad(f"the answer is no list of Kubernetes: {short(error)}") from None
         self._held.clear()
@@ -133,7 +134,7 @@ class ListParts(Generic[Row, Kept]):
 
     def _take(self, items: bytes) -> None:
         try:
-            rows = _tolerant(self._decoder, items)
+            rows = decoded(self._decoder, items)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             if not self._whole and self._between is not None and self._held:
                 raise _UnlikeError from None
@@ -152,18 +153,3 @@ class ListParts(Generic[Row, Kept]):
 
 class _UnlikeError(Exception):
     """What was cut out is not a row of items."""
-
-
-Decoded = TypeVar("Decoded")
-
-
-def _tolerant(decoder: msgspec.json.Decoder[Decoded], content: bytes) -> Decoded:
-    """Decode; what is not UTF-8 is replaced, for one odd label must not cost the whole list."""
-    try:
-        return decoder.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        try:
-            content.decode()
-        except UnicodeDecodeError:
-            return decoder.decode(content.decode("utf-8", "replace").encode())
-        raise

@@ -13,6 +13,7 @@ import msgspec
 
 from console.model.errors import BadPayload
 from console.sources.slurm.words import Loose, Words  # noqa: TC001 - msgspec reads annotations at run time
+from console.sources.tolerant import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -187,7 +188,6 @@ class ReservationsBody(msgspec.Struct):
 
 Row = TypeVar("Row", WireNode, WireJob, WireReservation)
 Body = TypeVar("Body", NodesBody, JobsBody, ReservationsBody)
-Decoded = TypeVar("Decoded")
 Taken = TypeVar("Taken")
 Take = Callable[[list[Taken]], None]
 
@@ -218,7 +218,7 @@ class ListReader(Generic[Row, Body]):
         try:
             body = self._decoded(content[:start] + content[stop:], who)
             for piece in _pieces(content, start, stop, between):
-                some = _tolerant(self._rows, piece)
+                some = decoded(self._rows, piece)
                 given += len(some)
                 (take or rows.extend)(some)
                 del some
@@ -242,7 +242,7 @@ class ListReader(Generic[Row, Body]):
 
     def _decoded(self, content: bytes, who: Who) -> Body:
         try:
-            return _tolerant(self._body, content)
+            return decoded(self._body, content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             why = _said_in(content) or short(error)
             raise who.bad(f"the answer is no list of {self._key}: {why}") from None
@@ -257,18 +257,6 @@ def _pieces(content: bytes, start: int, stop: int, between: bytes) -> Iterator[b
         end = last if cut < 0 else cut + 1
         yield b"".join((b"[", view[at:end], b"]"))
         at = end + 1
-
-
-def _tolerant(decoder: msgspec.json.Decoder[Decoded], content: bytes) -> Decoded:
-    """Decode; what is not UTF-8 is replaced, for one odd job name must not cost the whole list."""
-    try:
-        return decoder.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        try:
-            content.decode()
-        except UnicodeDecodeError:
-            return decoder.decode(content.decode("utf-8", "replace").encode())
-        raise
 
 
 class _OnlySaid(msgspec.Struct):

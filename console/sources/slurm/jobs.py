@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from console.core.job_states import HOLDING, WAITING
 from console.model.jobs import Job, JobState
 from console.model.reading import JobsPart
 from console.sources.slurm.gres import gpus
@@ -18,29 +19,6 @@ if TYPE_CHECKING:
     from console.sources.slurm.bodies import WireExit, WireJob
     from console.sources.slurm.words import Loose
 
-# States in which a job has its nodes.
-HOLDING = frozenset(
-    {
-        JobState.RUNNING,
-        JobState.COMPLETING,
-        JobState.CONFIGURING,
-        JobState.RESIZING,
-        JobState.SIGNALING,
-        JobState.STAGE_OUT,
-        JobState.STOPPED,
-        JobState.SUSPENDED,
-    }
-)
-WAITING = frozenset(
-    {
-        JobState.PENDING,
-        JobState.REQUEUED,
-        JobState.REQUEUE_FED,
-        JobState.REQUEUE_HOLD,
-        JobState.RESV_DEL_HOLD,
-        JobState.SPECIAL_EXIT,
-    }
-)
 ALL_GPUS, NO_GPUS = -1, 0
 MOST_TASKS = 10_000_000
 MOST_STATUS = 0xFFFF
