@@ -69,6 +69,7 @@ class Deeds:
 
     def do(self, action: Action) -> None:
         """Do an action; one that this version or this place does not have is said in one line."""
+        self._stage.notices.hush()
         if action.later:
             self._stage.tell(f"{action.label}: this version does not have it yet")
         elif action.id in ON_ROW and (gone := self._stage.body.slipped_from()):

@@ -42,21 +42,24 @@ class Notices:
 
     def tell(self, text: str, now: float, severity: Severity = Severity.INFO) -> None:
         """Add a message; the newest is the one that is shown."""
-        line = clean(" ".join(text.split()), LIMIT)
+        line = _line(text)
         if self._kept and self._kept[-1].text == line and now < self._kept[-1].shown_until:
             self._kept.pop()
         self._kept.append(Notice(now, severity, line, now + SHOWN_S))
 
     def hear(self, texts: Iterable[str], now: float) -> None:
         """Tell what a snapshot notes, each once for as long as it stays."""
-        heard = set(texts)
+        heard = {_line(text) for text in texts}
         for text in sorted(heard - self._from_snapshots):
             self.tell(text, now, Severity.WARNING)
         self._from_snapshots = heard
 
     def hush(self) -> None:
-        """Show the newest message no longer: the user has gone on, and it would be read as the answer to that."""
-        if self._kept:
+        """Show the newest message no longer: the user has gone on, and it would be read as the answer to that.
+
+        What a snapshot notes is no answer to anybody and stays for its time.
+        """
+        if self._kept and self._kept[-1].text not in self._from_snapshots:
             self._kept[-1] = replace(self._kept[-1], shown_until=0.0)
 
     def shown(self, now: float) -> Line:
@@ -76,3 +79,7 @@ class Notices:
             for each in reversed(self._kept)
         )
         return Text(lines or ((Span("nothing has been said yet", "text.dim"),),), title="NOTICES")
+
+
+def _line(text: str) -> str:
+    return clean(" ".join(text.split()), LIMIT)

@@ -151,6 +151,14 @@ async def test_a_row_that_is_no_object_cannot_be_marked():
         assert "no object" in console.bar("breadcrumb")
 
 
+async def test_what_was_said_of_one_key_is_gone_with_the_next():
+    async with driven() as console:
+        await console.press("8")
+        assert "there is no panel 8" in console.screen()
+        await console.press("j")
+        assert "there is no panel 8" not in console.screen()
+
+
 async def test_the_raw_record_of_each_voice():
     async with driven() as console:
         await console.press("enter", "enter", "enter", "enter", "d")

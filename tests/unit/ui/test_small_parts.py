@@ -211,6 +211,13 @@ def test_a_notice_is_not_left_beside_what_came_after_it():
     assert "no site named x" in words(notices.all())
 
 
+def test_what_a_snapshot_notes_stays_for_its_time():
+    notices = Notices()
+    notices.hear(["plugin hot: disabled  [b]"], 100.0)
+    notices.hush()
+    assert "".join(span.text for span in notices.shown(101.0)) == "plugin hot: disabled [b]"
+
+
 def test_notices_are_bounded_and_not_repeated():
     notices = Notices()
     for at in range(1000):
