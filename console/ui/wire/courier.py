@@ -78,7 +78,7 @@ class Courier:
             text = writer.send(cursor, urgent)
             self.link.goes(now, urgent=True)
         else:
-            text = writer.send(cursor, patient, self.link.slice_bytes())
+            text = writer.send(cursor, patient, self.link.slice_bytes(now))
             self.link.goes(now, urgent=False)
         self.patience.sent(set(before).difference(writer.waiting or ()))
         return text

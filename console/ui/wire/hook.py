@@ -23,7 +23,7 @@ from console.ui.wire.dialects import dialect
 from console.ui.wire.drain import Rate, WireSettings
 from console.ui.wire.driver import wired
 from console.ui.wire.internals import ChopsUpdate, LayoutUpdate, pieces, surprises
-from console.ui.wire.link import LEAST_PAUSE_S, Link, is_hidden
+from console.ui.wire.link import LEAST_PAUSE_S, Link, is_far, is_hidden
 from console.ui.wire.writer import FrameWriter
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Wire:
 
     def __init__(self, app: App[Any], settings: WireSettings | None = None) -> None:
         self._app = app
-        self._courier = Courier(Link(settings or WireSettings(), hidden=is_hidden()))
+        self._courier = Courier(Link(settings or WireSettings(), hidden=is_hidden(), far=is_far()))
         self._rate = Rate()
         self._answered = threading.Event()
         self._writer: FrameWriter | None = None

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 # From this rate on a whole frame is gone within a few milliseconds.
 FAST_BYTES_PER_S = 64_000.0
-# What is taken for the rate of a link that cannot be measured: 64 kbit/s, of which a multiplexer uses a third itself.
-UNSURE_BYTES_PER_S = 5_300.0
+# What is taken for the rate of a far link that cannot be measured: little enough for keys to come through 64 kbit/s,
+# enough for a whole screen to come within two seconds.
+UNSURE_BYTES_PER_S = 12_000.0
 # A slice takes so much of the link's time, but has room for a line; the answer to a key may queue up for so long.
 SLICE_S, LEAST_SLICE_BYTES, HASTE_S = 0.06, 240, 0.25
 # Of a slow link that nobody limited half is left free. Each packet may be lost, and all behind it waits: while somebody
@@ -38,6 +39,8 @@ JITTER_S = 0.001
 OFTEN = 16
 # Terminals within a terminal answer by themselves, whatever link is behind them.
 MULTIPLEXERS = ("TMUX", "STY", "ZELLIJ")
+# What sshd tells a session, and tmux its windows.
+FROM_AFAR = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
 
 
 def is_hidden(environ: Mapping[str, str] | None = None) -> bool:
@@ -46,13 +49,20 @@ def is_hidden(environ: Mapping[str, str] | None = None) -> bool:
     return any(environ.get(name) for name in MULTIPLEXERS) or environ.get("TERM", "").startswith(("screen", "tmux"))
 
 
+def is_far(environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether the person sits at another machine."""
+    environ = os.environ if environ is None else environ
+    return any(environ.get(name) for name in FROM_AFAR)
+
+
 class Link:
     """Says when what may go; times are monotonic seconds."""
 
-    def __init__(self, settings: WireSettings, *, hidden: bool = False) -> None:
-        """`hidden` tells that the link cannot be measured."""
+    def __init__(self, settings: WireSettings, *, hidden: bool = False, far: bool = True) -> None:
+        """`hidden` tells that the link cannot be measured, `far` whether there may be a slow one at all."""
         self.settings = settings
         self.hidden = hidden
+        self._far = far
         self._large: deque[tuple[int, float]] = deque(maxlen=WAITS_KEPT)
         self._small: deque[tuple[int, float]] = deque(maxlen=WAITS_KEPT)
         self._answers = 0
@@ -95,7 +105,7 @@ class Link:
     def _known_rate(self) -> float:
         limit = self.settings.bandwidth_bytes_per_s or math.inf
         if self.hidden:
-            return min(limit, UNSURE_BYTES_PER_S) if limit == math.inf else limit
+            return UNSURE_BYTES_PER_S if limit == math.inf and self._far else limit
         if not self.measured:
             return limit
         fastest = max(max(size / wait_s for size, wait_s in self._large), envelope_rate((*self._small, *self._large)))
@@ -124,9 +134,16 @@ class Link:
             share = 1.0 if self.settings.bandwidth_bytes_per_s else SHARE
             self._rested_at = self._free_at + took * (1 / share - 1)
 
-    def slice_bytes(self) -> float:
-        """Return how much of what nobody waits for may go at a time."""
-        return max(LEAST_SLICE_BYTES, self._rate * SLICE_S) if self.slow else math.inf
+    def slice_bytes(self, now: float) -> float:
+        """Return how much of what nobody waits for may go at a time.
+
+        Where the rate is a guess, a screen that comes in pieces for seconds is worse than one key that may wait: while
+        nobody types all goes at once.
+        """
+        guessed = self.hidden and not self.settings.bandwidth_bytes_per_s
+        if not self.slow or (guessed and now - self._typed_at >= TYPING_S):
+            return math.inf
+        return max(LEAST_SLICE_BYTES, self._rate * SLICE_S)
 
     def pause_s(self, now: float, *, urgent: bool = True) -> float:
         """Return how long the next frame must wait, 0 if it may go."""

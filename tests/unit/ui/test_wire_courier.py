@@ -75,7 +75,7 @@ def test_data_go_in_slices_that_leave_the_link_free():
         now += screen.pause(now)
         sizes.append(len(screen.send(now)))
     assert len(sizes) == 3
-    assert max(sizes) <= screen.courier.link.slice_bytes() + 10
+    assert max(sizes) <= screen.courier.link.slice_bytes(0.0) + 10
     assert now - 10.0 == pytest.approx(2 * sum(sizes[:-1]) / 8000)
 
 

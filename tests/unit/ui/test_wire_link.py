@@ -17,6 +17,7 @@ from console.ui.wire.link import (
     UNSURE_BYTES_PER_S,
     Link,
     envelope_rate,
+    is_far,
     is_hidden,
 )
 
@@ -34,7 +35,7 @@ def test_without_limits_a_frame_may_go_at_once():
     link.sent(100_000, 10.0)
     assert link.pause_s(10.0) == link.pause_s(10.0, urgent=False) == 0
     assert not link.slow
-    assert link.slice_bytes() == math.inf
+    assert link.slice_bytes(0.0) == math.inf
 
 
 def test_frames_a_second_are_kept():
@@ -63,7 +64,7 @@ def test_answers_tell_the_rate():
     link = slow(8000.0)
     assert link.rate_bytes_per_s == pytest.approx(8000.0)
     assert link.round_trip_s == pytest.approx(0.3)
-    assert link.slice_bytes() == pytest.approx(8000 * SLICE_S)
+    assert link.slice_bytes(0.0) == pytest.approx(8000 * SLICE_S)
 
 
 def test_a_stall_does_not_make_a_link_slower_nor_a_small_answer_faster():
@@ -124,7 +125,7 @@ def test_much_that_came_at_once_tells_of_a_fast_link_whatever_else():
 
 
 def test_a_very_slow_link_has_slices_with_room_for_a_line():
-    assert slow(300.0).slice_bytes() == LEAST_SLICE_BYTES
+    assert slow(300.0).slice_bytes(0.0) == LEAST_SLICE_BYTES
 
 
 def test_what_cannot_be_measured_is_taken_for_slow_unless_a_limit_is_told():
@@ -146,3 +147,24 @@ def test_a_terminal_within_a_terminal_hides_the_link(environ, hidden):
 
 def test_paints_are_gathered_for_less_than_a_person_sees():
     assert GATHER_S <= 0.02
+
+
+def test_a_terminal_within_a_terminal_on_this_machine_has_no_slow_link():
+    assert not Link(WireSettings(), hidden=True, far=False).slow
+
+
+@pytest.mark.parametrize(
+    ("environ", "far"), [({"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}, True), ({"TMUX": "x"}, False)]
+)
+def test_who_came_by_ssh_is_far(environ, far):
+    assert is_far(environ) is far
+
+
+def test_where_the_rate_is_a_guess_all_goes_at_once_while_nobody_types():
+    link = Link(WireSettings(), hidden=True)
+    assert link.slice_bytes(100.0) == math.inf
+    link.typed(100.0)
+    assert link.slice_bytes(100.1) == UNSURE_BYTES_PER_S * SLICE_S
+    assert link.slice_bytes(104.0) == math.inf
+    told = Link(WireSettings(bandwidth_bytes_per_s=8000.0), hidden=True)
+    assert told.slice_bytes(100.0) == 8000.0 * SLICE_S
