@@ -4,7 +4,7 @@ import weakref
 import numpy as np
 import pytest
 
-from console.core.voices import SHARED_TIMES, TimeShare, cleaned
+from console.core.voices import TimeShare, cleaned
 from console.model.builtin_metrics import BUILTIN
 
 TEMP = BUILTIN["temp_c"]
@@ -57,27 +57,29 @@ def test_columns_of_one_sweep_share_their_times():
     assert share.with_missing(10.0, None, np.array([2]), 3) is not first
 
 
-def test_times_of_sweeps_gone_by_are_let_go_of():
+def test_columns_that_once_missed_different_rows_share_their_times_again():
+    share = TimeShare()
+    one = share.with_missing(10.0, None, np.array([1]), 3)
+    other = share.with_missing(10.0, None, np.array([1, 2]), 3)
+    assert one is not other
+    again = share.with_missing(11.0, one, np.array([1]), 3)
+    assert share.with_missing(11.0, other, np.array([1]), 3) is again
+    later = share.with_missing(12.0, again, np.array([0, 1]), 3)
+    assert later.tolist() == [11.0, 0.0, 12.0]
+
+
+def test_rows_that_have_been_missing_since_different_times_are_not_shared():
+    share, missing = TimeShare(), np.array([1])
+    first = share.with_missing(11.0, np.array([5.0, 6.0, 7.0]), missing, 3)
+    assert share.with_missing(11.0, np.array([5.0, 8.0, 7.0]), missing, 3).tolist() == [11.0, 8.0, 11.0]
+    assert share.with_missing(11.0, None, missing, 3).tolist() == [11.0, 0.0, 11.0]
+    assert first.tolist() == [11.0, 6.0, 11.0]
+
+
+def test_times_that_no_column_has_are_let_go_of():
     share, times, kept = TimeShare(), None, []
     for at in range(10, 20):
         times = share.with_missing(float(at), times, np.array([1]), 3)
         kept.append(weakref.ref(times))
     gc.collect()
     assert [each() is not None for each in kept] == [False] * 9 + [True]
-
-
-def test_times_are_not_shared_with_what_followed_others_that_are_gone():
-    share, missing = TimeShare(), np.array([1])
-    first = share.with_missing(10.0, None, missing, 3)
-    share.with_missing(11.0, first, missing, 3)
-    del first
-    other = np.array([5.0, 6.0, 7.0])
-    assert share.with_missing(11.0, other, missing, 3).tolist() == [11.0, 6.0, 11.0]
-    assert share.with_missing(11.0, None, missing, 3).tolist() == [11.0, 0.0, 11.0]
-
-
-def test_what_is_kept_for_sharing_is_bounded():
-    share = TimeShare()
-    kept = [weakref.ref(share.with_missing(float(at), None, np.array([1]), 3)) for at in range(20)]
-    gc.collect()
-    assert sum(each() is not None for each in kept) == SHARED_TIMES
