@@ -35,7 +35,8 @@ class Ledger:
         for block in blueprint.blocks:
             self._capacity[block.gpus] = block.platform.memory_bytes * (1 - MEMORY_RESERVED)
             limit[block.gpus] = block.platform.limit_w
-        self._edited.update({name: np.zeros(gpus, dtype=np.float32) for name in COUNTERS + CODES})
+        # Not `zeros`, whose pages come only when a first fault copies them: memory would grow for an hour.
+        self._edited.update({name: np.full(gpus, 0.0, dtype=np.float32) for name in COUNTERS + CODES})
         self._edited["power_limit_w"] = limit
         self._edited["pcie_width"] = np.full(gpus, PCIE_WIDTH, dtype=np.float32)
         self._edited["mem_used_bytes"] = self._capacity * np.float32(MEMORY_AT_REST)

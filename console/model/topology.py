@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Offsets = NDArray[np.int32]
+# So few nodes are looked through; the table of all nodes, 130 bytes each, is made for larger racks and for aliases.
+SMALL_RACK = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +172,8 @@ class SiteTopology:
 
     def _find_child(self, level: Level, name: str, within: slice) -> int | None:
         if level is Level.NODE:
+            if within.stop - within.start <= SMALL_RACK and name in self.nodes[within]:
+                return self.nodes.index(name, within.start, within.stop)
             row = self.node_row(name)
             return row if row is not None and within.start <= row < within.stop else None
         return next((row for row in range(within.start, within.stop) if self.name(level, row) == name), None)
