@@ -150,7 +150,9 @@ def whole(snapshot: Snapshot) -> bool:
         and np.count_nonzero(frame.reporting) > 0.99 * GPUS
         and of.cadence_s < 15
         and of.notes.get("sweep", "under way") != "under way"
-        and "pcie_replays" in frame.columns
+        and {"pcie_replays", "power_w"} <= frame.columns.keys()
+        # A sweep on a busy machine may come late: what is read below must be current.
+        and np.isfinite(frame.columns["power_w"].current(snapshot.at)).any()
     )
 
 
