@@ -206,7 +206,7 @@ def test_totals_coverage_and_ages_are_right(session: Session) -> None:
     ages_s = snapshot.at - column.at[~np.isnan(column.values)]
     assert -1 < ages_s.min() <= ages_s.max() < 30
     assert 0 <= snapshot.at - of.data_at < 20
-    assert 4 < of.cadence_s < 10  # a busy machine scrapes a little late
+    assert 2.5 < of.cadence_s < 10  # a busy machine scrapes a little late, and then a little sooner after
     assert of.notes["way"] == "federate"
     assert of.last_error == ""
 

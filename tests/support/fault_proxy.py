@@ -114,10 +114,12 @@ class FaultProxy:
             far_writer.transport.abort()
 
     async def _onward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward until the client has gone, with a farewell or without."""
         with contextlib.suppress(OSError):
             while data := await reader.read(PIECE):
                 writer.write(data)
                 await writer.drain()
+        with contextlib.suppress(OSError):
             writer.write_eof()
 
     async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
