@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import platform
@@ -86,6 +87,19 @@ def alternately(commands: Sequence[Sequence[str]], runs: int, **more: Any) -> li
         for number, command in enumerate(commands):
             times[number].append(process(command, **more)[0])
     return times
+
+
+def in_turns(ours: Callable[[], object], reference: Callable[[], object], runs: int) -> tuple[float, float]:
+    """Return the median seconds of two calls made in turn, after a call of each to warm it."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(runs + 1):
+        for each, function in zip(times, (ours, reference), strict=True):
+            gc.collect()
+            started = time.perf_counter()
+            function()
+            if number:
+                each.append(time.perf_counter() - started)
+    return statistics.median(times[0]), statistics.median(times[1])
 
 
 def rss_bytes(pid: int | None = None) -> int:

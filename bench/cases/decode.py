@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-import statistics
-import time
 from itertools import cycle
-from typing import TYPE_CHECKING
 
-from bench.measure import Figure
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from bench.measure import Figure, in_turns
 
 NODES = 12_500
 
@@ -34,22 +27,9 @@ def _figure(metric: str, name: str, *, must: float | None, quick: bool) -> Figur
     # Numbers are strings to the query API: the reference makes numbers of them, too.
     decoder = msgspec.json.Decoder(Bare, strict=False)
     turns = cycle(bodies)
-    ours, reference = _alternately(
+    ours, reference = in_turns(
         lambda: decoding.take(metric, next(turns)), lambda: decoder.decode(bodies[0]), 7 if quick else 21
     )
     assert decoding.merger.topology.gpus == NODES * 8
     size = f"{len(bodies[0]) / 1e6:.0f} MB of JSON; all values new"
     return Figure(name, ours, "s", reference, "msgspec into value + join label", must=must, note=size)
-
-
-def _alternately(ours: Callable[[], object], reference: Callable[[], object], runs: int) -> tuple[float, float]:
-    """Return the median seconds of each, after a call of each to warm it."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(runs + 1):
-        for each, function in zip(times, (ours, reference), strict=True):
-            gc.collect()
-            started = time.perf_counter()
-            function()
-            if number:
-                each.append(time.perf_counter() - started)
-    return statistics.median(times[0]), statistics.median(times[1])

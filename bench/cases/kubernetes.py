@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import statistics
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
-from bench.measure import Figure
+from bench.measure import Figure, in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +64,7 @@ def _beside_msgspec(runs: int) -> list[Figure]:
             pods, WirePod, lambda each: pod_row(each, resource)
         )
 
-    mine, reference = _alternately(ours, lambda: (decoders[0].decode(nodes), decoders[1].decode(pods)), runs)
+    mine, reference = in_turns(ours, lambda: (decoders[0].decode(nodes), decoders[1].decode(pods)), runs)
     size = f"{(len(nodes) + len(pods)) / 1e6:.0f} MB of JSON, in pieces of 64 KiB, into rows"
     name = "Kubernetes: the lists read and kept"
     return [Figure(name, mine, "s", reference, "msgspec into the same structs, whole", note=size)]
@@ -83,16 +80,3 @@ def _read(content: bytes, wire: type[Any], keep: Callable[[Any], Any]) -> int:
     parts.end()
     assert len(parts.rows) == NODES
     return len(parts.rows)
-
-
-def _alternately(ours: Callable[[], object], reference: Callable[[], object], runs: int) -> tuple[float, float]:
-    """Return the median seconds of each, after a call of each to warm it."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(runs + 1):
-        for each, function in zip(times, (ours, reference), strict=True):
-            gc.collect()
-            started = time.perf_counter()
-            function()
-            if number:
-                each.append(time.perf_counter() - started)
-    return statistics.median(times[0]), statistics.median(times[1])
