@@ -13,7 +13,7 @@ from console.core.naming import NodeNames
 from console.core.remap import is_identity, level_names, named_map, row_count
 from console.model.identity import format_uuid
 from console.model.levels import Level
-from console.model.reading import GpuKeys, InOrder
+from console.model.reading import GpuKeys, InOrder, SomeRows
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Joiner:
         """Return where the rows of `keys` go; afterwards `topology` may be a newer one."""
         if isinstance(keys, InOrder):
             return self._ordered(keys, source)
+        if isinstance(keys, SomeRows):
+            return self._numbered(keys, source)
         found = self._joins.get(id(keys))
         if found is not None and found[1] is self.topology:
             self._joins.move_to_end(id(keys))
@@ -137,12 +139,23 @@ class Joiner:
             self._spellings = (self.topology, NodeNames(self.topology))
         return self._spellings[1]
 
+    def _numbered(self, keys: SomeRows, source: str) -> Join:
+        order = self._order(source, keys.version)
+        known = row_count(order, keys.level) if order is not None else 0
+        if order is None or (len(keys) and not 0 <= int(keys.rows.min()) <= int(keys.rows.max()) < known):
+            return _nowhere(len(keys), keys.version)
+        if order is self.topology:
+            return _join(keys.rows, known, ())
+        places = np.full(known, -1, dtype=np.int32)
+        now = named_map(order, self.topology, keys.level)  # old row of each row of ours
+        there = np.flatnonzero(now >= 0)
+        places[now[there]] = there
+        return _join(places[keys.rows], row_count(self.topology, keys.level), ())
+
     def _ordered(self, keys: InOrder, source: str) -> Join:
         order = self._order(source, keys.version)
         if order is None or keys.length != row_count(order, keys.level):
-            missed = f"rows in order of topology version {keys.version}, which is not known"
-            nowhere = np.zeros(0, dtype=np.intp)
-            return Join(keys.length, nowhere, nowhere, (missed,), keys.length)
+            return _nowhere(keys.length, keys.version)
         if order is self.topology:
             return Join(keys.length)
         cached = self._in_order.get((id(order), keys.level))
@@ -205,6 +218,12 @@ def _once(names: list[str]) -> dict[str, int]:
     for row, name in enumerate(names):
         found[name] = -1 if name in found else row
     return found
+
+
+def _nowhere(length: int, version: int) -> Join:
+    missed = f"rows in order of topology version {version}, which is not known"
+    nowhere = np.zeros(0, dtype=np.intp)
+    return Join(length, nowhere, nowhere, (missed,), length)
 
 
 def _moved(length: int, old_rows: Rows) -> Join:

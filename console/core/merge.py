@@ -31,9 +31,11 @@ from console.model.reading import (
     FactsPart,
     InOrder,
     JobsPart,
+    JudgedPart,
     NodeReportsPart,
     RawPart,
     ReservationsPart,
+    SomeRows,
     TopologyPart,
 )
 from console.model.snapshot import SiteFrame
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from console.model.metrics import MetricTable
     from console.model.reading import Part
     from console.model.scheduling import NodeFacts, NodeReports, Reservation
+    from console.model.snapshot import Judged
     from console.model.topology import Domain, SiteTopology
 
 MOST_EVENTS = 1000
@@ -83,6 +86,7 @@ class SiteMerger:
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._alerts = ForeignAlerts()
         self._raw: OrderedDict[str, str] = OrderedDict()
+        self._judged: Judged | None = None
         self._strangers = Strangers()
         self._sentinels: dict[str, dict[str, int]] = {}
         self._share = TimeShare()
@@ -122,13 +126,15 @@ class SiteMerger:
         else:
             self._words(part, source)
 
-    def _words(self, part: AlertsPart | ReservationsPart | RawPart, source: str) -> None:
+    def _words(self, part: AlertsPart | ReservationsPart | RawPart | JudgedPart, source: str) -> None:
         if isinstance(part, AlertsPart):
             self._alerts.take(source, part.alerts)
         elif isinstance(part, ReservationsPart):
             self._reservations[source] = reserved(part.reservations, self.topology, self._joiner.node_row)
         elif isinstance(part, RawPart):
             self._record(part)
+        elif isinstance(part, JudgedPart):
+            self._judged = part.judged
 
     def frame(self, now: float, stale_sources: frozenset[str] = frozenset()) -> SiteFrame:
         """Return the site as it is at `now`; only what changed since the last frame is rolled up again."""
@@ -156,6 +162,7 @@ class SiteMerger:
             fact_domains=MappingProxyType(self._fact_domains),
             reservations=MappingProxyType(dict(self._reservations)),
             ended=self._ended.listed(),
+            judged=self._judged,
         )
 
     def _column(self, part: ColumnPart, source: str, stale_after_s: float, received_at: float) -> None:
@@ -195,7 +202,7 @@ class SiteMerger:
             lengths = f"{subject}: {len(part.values)} values for {join.length} keys"
             self._strangers.note(source, subject, received_at, (lengths,), 1)
             return None
-        unknown_order = isinstance(part.keys, InOrder) and join.missed_total > 0
+        unknown_order = isinstance(part.keys, InOrder | SomeRows) and join.missed_total > 0
         return None if unknown_order else join
 
     def _aggregate(self, part: AggregatePart, source: str, stale_after_s: float, received_at: float) -> None:

@@ -8,6 +8,9 @@ ConsoleError
 │   └── TargetError        a name that is unknown, or known at two sites
 ├── RefusedError           what is not allowed here: read-only, guards, policies
 ├── NoDataError            nothing to answer with in the time given
+├── StateError             the memory (a database) cannot be read or written: what, where, what to do
+│   ├── NewerSchema        it was written by a newer gigadeck
+│   └── Fenced             somebody else leads now: what we wanted to write was not written
 ├── PluginError            a plugin that cannot be read, imported or run
 └── SourceError            a site's endpoint, translated at the edge
     ├── Unreachable        refused, reset, no such host
@@ -80,6 +83,18 @@ class RefusedError(ConsoleError):
 
 class NoDataError(ConsoleError):
     """No usable data arrived in the time that was given."""
+
+
+class StateError(ConsoleError):
+    """The memory cannot be read or written; the words name it without its password."""
+
+
+class NewerSchema(StateError):
+    """The memory was written by a newer gigadeck."""
+
+
+class Fenced(StateError):
+    """Somebody else leads now; nothing was written."""
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from console.model.events import Finding
+    from console.model.incidents import Deed
     from console.model.place import Place, Size
     from console.model.reading import Reading
     from console.model.snapshot import Frame, Snapshot
@@ -98,6 +99,15 @@ class SignsIn(Protocol):
 
     async def way(self, host: str) -> str:
         """Return the path of a UNIX socket that leads to a host through what a person logged in to, empty for none."""
+        ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """Whoever remembers for a site what people do: our own memory, or a source that leads to a `gigadeck serve`."""
+
+    async def keep(self, deed: Deed) -> str:
+        """Remember a deed for good; return what it came to in words. Raises RefusedError, StateError, SourceError."""
         ...
 
 

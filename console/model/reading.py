@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from console.model.events import Alert, Event
     from console.model.jobs import Job
     from console.model.scheduling import NodeReason, NodeState, Reservation
+    from console.model.snapshot import Judged
     from console.model.topology import SiteTopology
 
 
@@ -65,7 +66,19 @@ class InOrder:
         return self.length
 
 
-Keys = GpuKeys | NamedKeys | InOrder
+@dataclass(frozen=True, eq=False)
+class SomeRows:
+    """Some rows, by number, in the order of the site's topology of this version; the others are not spoken of."""
+
+    level: str
+    version: int
+    rows: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+Keys = GpuKeys | NamedKeys | InOrder | SomeRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +186,13 @@ class ReservationsPart:
     at: float = 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class JudgedPart:
+    """What the `gigadeck serve` of a site has judged and remembers of it, in place of what it said before."""
+
+    judged: Judged
+
+
 Part = (
     TopologyPart
     | ColumnPart
@@ -184,6 +204,7 @@ Part = (
     | RawPart
     | FactsPart
     | ReservationsPart
+    | JudgedPart
 )
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.model.columns import Column, Values
+    from console.model.disagreements import Disagreement
     from console.model.events import Alert, CheckResult, Event, Finding
+    from console.model.incidents import Incident, MemoryStatus, Note, SharedView
     from console.model.jobs import EndedRun, Jobs
     from console.model.levels import Level
     from console.model.scheduling import NodeFacts, NodeReports, Reservation
@@ -102,6 +104,29 @@ class Unjoined:
 
 
 @dataclass(frozen=True, eq=False)
+class Judged:
+    """The word of one `gigadeck serve` on one site at `at`; whoever attaches takes it instead of judging for itself.
+
+    `incidents` are the open ones and those resolved lately; `disagreements` the first rows, with `disagreement_counts`
+    by kind, (nodes, unjudged, disputed); `sources` are the server's own endpoints, `notices` what it tells everybody.
+    """
+
+    at: float
+    keeper: str
+    memory: MemoryStatus
+    incidents: tuple[Incident, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    disagreement_counts: tuple[tuple[str, int], ...] = ()
+    nodes: tuple[int, int, int] = (0, 0, 0)
+    sources: tuple[SourceStatus, ...] = ()
+    notes: tuple[Note, ...] = ()
+    views: tuple[SharedView, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class SiteFrame:
     """One site's merged columns and roll-ups.
 
@@ -109,7 +134,8 @@ class SiteFrame:
     has any current value; `rollups` by metric name; `stale` is true when every telemetry source of the site is stale:
     its numbers then leave every total. `data_at` is the newest sample time. `reports` are the words of schedulers on
     the site's nodes, by the source's name; `alerts` are those of other systems; `facts` are by (source, fact),
-    `fact_domains` by fact (nodes of one text belong together) and `reservations` by source.
+    `fact_domains` by fact (nodes of one text belong together) and `reservations` by source. `judged` is the word of the
+    site's `gigadeck serve`, where there is one.
     """
 
     topology: SiteTopology
@@ -129,6 +155,7 @@ class SiteFrame:
     fact_domains: Mapping[str, Domain] = field(default_factory=dict)
     reservations: Mapping[str, tuple[Reservation, ...]] = field(default_factory=dict)
     ended: tuple[EndedRun, ...] = ()
+    judged: Judged | None = None
 
     @property
     def site(self) -> str:
@@ -162,7 +189,11 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The published state, numbered; `seq` grows by one each time. Identity, not equality, compares snapshots."""
+    """The published state, numbered; `seq` grows by one each time. Identity, not equality, compares snapshots.
+
+    `incidents` are the open ones and those resolved lately, of every site, worst first; `notes` the newest on each
+    object; `memories` says for each site who remembers them.
+    """
 
     seq: int
     frame: Frame
@@ -174,6 +205,10 @@ class Snapshot:
     notices: tuple[str, ...] = ()
     loading: bool = False
     disagreements: Disagreements = NO_DISAGREEMENTS
+    incidents: tuple[Incident, ...] = ()
+    notes: tuple[Note, ...] = ()
+    memories: tuple[MemoryStatus, ...] = ()
+    views: tuple[SharedView, ...] = ()
 
     @property
     def at(self) -> float:

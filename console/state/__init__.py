@@ -1,0 +1,1 @@
+"""The memory: what is remembered for a site, in SQLite or PostgreSQL."""
