@@ -10,10 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from console.emulator.wire import dcgm_text, site_api
-from console.emulator.wire.facility_text import facility_page
-from console.emulator.wire.inventory_csv import inventory_page
-from console.emulator.wire.packing import (
+from console.core.site_api.packing import (
     GZIP_FROM_BYTES,
     MediaType,
     accepts_gzip,
@@ -22,6 +19,9 @@ from console.emulator.wire.packing import (
     pack,
     preferred,
 )
+from console.emulator.wire import dcgm_text, site_api
+from console.emulator.wire.facility_text import facility_page
+from console.emulator.wire.inventory_csv import inventory_page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

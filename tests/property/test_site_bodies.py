@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from console.core.site_api.packing import MediaType, block, pack
 from console.emulator.wire import site_api
 from console.emulator.wire.feed import Feed
-from console.emulator.wire.packing import MediaType, block, pack
 from console.model.errors import BadPayload
 from console.sources.site_bodies import Faults, WireBlock
 from console.sources.site_events import EventCursor

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import deque
 from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
+from console.core.site_api.topology import topology_tag
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from console.model.columns import Values
@@ -162,20 +161,3 @@ class Feed:
         with self._locks[site]:
             log = self._logs[site]
             return log, log.after(after, limit)
-
-
-def topology_tag(topology: SiteTopology) -> str:
-    """Return a short hash of all that a topology says: two servers' equal version numbers may mean different sites."""
-    digest = hashlib.blake2b(digest_size=12)
-    for names in (topology.halls, topology.racks, topology.nodes, topology.models, topology.serials, topology.bmcs):
-        digest.update("\0".join(names).encode("utf-8", "surrogatepass") + b"\1")
-    arrays = [topology.hall_racks, topology.rack_nodes, topology.node_gpus, topology.gpu_slot]
-    arrays += [topology.uuid_high, topology.uuid_low]
-    arrays += [] if topology.model_code is None else [topology.model_code]
-    for kind, domain in sorted(topology.domains.items()):
-        digest.update("\0".join((kind, *domain.names)).encode("utf-8", "surrogatepass"))
-        arrays += [domain.members, domain.starts]
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes() + b"\1")
-    digest.update(repr((topology.geo, topology.declared, topology.version, len(topology.aliases))).encode())
-    return digest.hexdigest()

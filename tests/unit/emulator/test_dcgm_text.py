@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from console.core.site_api.packing import gzip_chunks
 from console.emulator.wire.dcgm_fields import DCGM_FIELDS
 from console.emulator.wire.dcgm_text import DcgmPages, node_range, shard
 from console.emulator.wire.exporter_labels import escape
 from console.emulator.wire.facility_text import facility_name, facility_page
 from console.emulator.wire.feed import Feed
-from console.emulator.wire.packing import gzip_chunks
 from console.model.builtin_metrics import BUILTIN
 from tests.support.toy_world import ToyWorld
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from console.core.site_api.packing import MediaType, accepts_gzip, preferred
+from console.core.site_api.topology import topology_tag
 from console.emulator.app import Routes, make_app
-from console.emulator.wire.feed import EVENTS_KEPT, EventLog, Feed, topology_tag
-from console.emulator.wire.packing import MediaType, accepts_gzip, preferred
+from console.emulator.wire.feed import EVENTS_KEPT, EventLog, Feed
 from console.model.events import Event
 from console.model.levels import Severity
 from tests.support.toy_world import ToyWorld, toy_topology
