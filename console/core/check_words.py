@@ -62,15 +62,21 @@ def disagreement_words(found: Disagreements, nodes: int) -> str:
     return f"{text}; {found.unjudged:,} not judged" if found.unjudged else text
 
 
-def jobs_hit(hits: Sequence[tuple[SiteFrame, NDArray[np.bool_]]], level: Level, limit: int) -> tuple[str, ...]:
-    """Return the names of jobs on the GPUs of what matches, those with most such GPUs first."""
+def jobs_on(site: SiteFrame, true: NDArray[np.bool_], level: Level) -> Counter[str]:
+    """Return the jobs on the GPUs of what matches at a site by name, and on how many such GPUs each is."""
+    jobs = site.jobs
+    if len(jobs.gpu_job) != site.topology.gpus or not true.any():
+        return Counter()
+    gpus = true if level is Level.GPU else true[site.topology.parents(Level.GPU, level)]
+    rows, counts = np.unique(jobs.gpu_job[gpus], return_counts=True)
+    pairs = zip(rows.tolist(), counts.tolist(), strict=True)
     found: Counter[str] = Counter()
-    for site, true in hits:
-        jobs = site.jobs
-        if len(jobs.gpu_job) != site.topology.gpus or not true.any():
-            continue
-        gpus = true if level is Level.GPU else true[site.topology.parents(Level.GPU, level)]
-        rows, counts = np.unique(jobs.gpu_job[gpus], return_counts=True)
-        pairs = zip(rows.tolist(), counts.tolist(), strict=True)
-        found.update({jobs.rows[row].name: count for row, count in pairs if 0 <= row < len(jobs.rows)})
-    return tuple(name for name, _ in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:limit])
+    for row, count in pairs:
+        if 0 <= row < len(jobs.rows):
+            found[jobs.rows[row].name] += count
+    return found
+
+
+def most_hit(jobs: Counter[str], limit: int) -> tuple[str, ...]:
+    """Return the names of the jobs that are hit, those with most such GPUs first."""
+    return tuple(name for name, _ in sorted(jobs.items(), key=lambda pair: (-pair[1], pair[0]))[:limit])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.core.check_words import disagreement_words, jobs_hit, words
+from console.core.check_hits import HitMemory
+from console.core.check_words import disagreement_words, most_hit, words
 from console.core.default_checks import DISAGREEMENTS, default_checks
 from console.core.expr import Verdict, compile_expression
 from console.core.registry import WELL_KNOWN_DOMAINS
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from console.core.expr import Expression
     from console.model.disagreements import Disagreements
+    from console.model.events import SiteHits
     from console.model.metrics import MetricTable
     from console.model.snapshot import Frame, SiteFrame
 
@@ -39,6 +42,7 @@ class _Memory:
     since: float = 0.0
     pending: Severity | None = None
     pending_since: float = 0.0
+    hits: HitMemory = field(default_factory=HitMemory)
 
     def judge(self, seen: Severity, now: float, for_s: float, *, at_once: bool) -> None:
         """Take in what was seen now.
@@ -65,6 +69,7 @@ class _Tally:
     by_site: tuple[tuple[str, int, int], ...]
     paths: tuple[str, ...]
     jobs: tuple[str, ...]
+    hits: tuple[SiteHits, ...] = ()
 
 
 @dataclass
@@ -108,8 +113,8 @@ class CheckBook:
         expression = self._compiled.get(spec.name)
         if isinstance(expression, ExpressionError):
             return _broken(spec, expression)
-        tally = _disputed(snapshot) if expression is None else _tally(spec, expression, snapshot, now)
         memory = self._memory.setdefault(spec.name, _Memory())
+        tally = _disputed(snapshot) if expression is None else _tally(spec, expression, snapshot, now, memory.hits)
         memory.judge(_severity(spec, tally), now, spec.for_s, at_once=at_once)
         return CheckResult(
             name=spec.name,
@@ -129,6 +134,8 @@ class CheckBook:
             jobs=tally.jobs,
             by_site=tally.by_site,
             rows=expression is not None,
+            title=spec.title or spec.where,
+            hits=tally.hits,
         )
 
 
@@ -142,7 +149,10 @@ def _disputed(snapshot: Snapshot) -> _Tally:
 
 def _broken(spec: CheckSpec, error: ExpressionError) -> CheckResult:
     text = f"the condition cannot be read: {error.message} (column {error.column})"
-    return CheckResult(spec.name, Severity.UNKNOWN, 0, 0, 0, 0.0, (), text, spec.level, spec.warning, spec.critical)
+    title = spec.title or spec.where
+    return CheckResult(
+        spec.name, Severity.UNKNOWN, 0, 0, 0, 0.0, (), text, spec.level, spec.warning, spec.critical, title=title
+    )
 
 
 def _severity(spec: CheckSpec, tally: _Tally) -> Severity:
@@ -155,21 +165,29 @@ def _severity(spec: CheckSpec, tally: _Tally) -> Severity:
     return Severity.UNKNOWN if tally.unknown == tally.expected else Severity.OK
 
 
-def _tally(spec: CheckSpec, expression: Expression, snapshot: Snapshot, now: float) -> _Tally:
+def _tally(spec: CheckSpec, expression: Expression, snapshot: Snapshot, now: float, memory: HitMemory) -> _Tally:
     if spec.level is Level.FLEET:
         return _fleet_tally(expression, snapshot, now)
-    by_site, hits = [], []
+    by_site: list[tuple[str, int, int]] = []
+    hits: list[SiteHits] = []
+    jobs: Counter[str] = Counter()
     for site in snapshot.frame.sites:
         true, unknown = _verdict(expression, site, now)
         by_site.append((site.site, int(true.sum()), int(unknown.sum())))
-        hits.append((site, true))
+        if by_site[-1][1]:
+            found, hit = memory.take(site, true, spec.level, now)
+            hits.append(found)
+            jobs.update(hit)
+        elif not unknown.all():  # at a blind site it may well match as before
+            memory.forget(site.site)
     return _Tally(
         matches=sum(matches for _, matches, _ in by_site),
         unknown=sum(unknown for _, _, unknown in by_site),
         expected=sum(site.topology.count(spec.level) for site in snapshot.frame.sites),
         by_site=tuple(by_site),
-        paths=_first_paths(hits, spec.level),
-        jobs=jobs_hit(hits, spec.level, JOBS_LIMIT),
+        paths=tuple(path for each in hits for path in each.paths)[:PATHS_LIMIT],
+        jobs=most_hit(jobs, JOBS_LIMIT),
+        hits=tuple(hits),
     )
 
 
@@ -188,11 +206,3 @@ def _fleet_tally(expression: Expression, snapshot: Snapshot, now: float) -> _Tal
         return _Tally(0, 1, 1, (), (), ())
     verdict = expression.evaluate(snapshot.frame.sites[0], now, snapshot)
     return _Tally(int(verdict.true.sum()), int(verdict.unknown.sum()), 1, (), (), ())
-
-
-def _first_paths(hits: Sequence[tuple[SiteFrame, np.ndarray]], level: Level) -> tuple[str, ...]:
-    paths: list[str] = []
-    for site, true in hits:
-        rows = np.flatnonzero(true)[: PATHS_LIMIT - len(paths)]
-        paths += [site.topology.path(level, int(row)) for row in rows]
-    return tuple(paths)

@@ -40,6 +40,21 @@ class Disagreement:
     voices: tuple[Statement, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DisagreementGroup:
+    """All disagreements of one kind at one site: how many nodes (or names), since when the first, the first addresses.
+
+    `title` says what the kind is; a kind that is only worth knowing has no group.
+    """
+
+    site: str
+    kind: str
+    title: str
+    count: int
+    since: float
+    paths: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Disagreements:
     """All disagreements of a fleet as they were judged at `at`, UTC epoch seconds (0: not judged yet).
@@ -47,7 +62,8 @@ class Disagreements:
     `rows` are the worst and oldest of them, bounded (spelled out when read first, where nobody looks on); `counts` says
     how many there are of each kind. `nodes` is how many nodes there are, `unjudged` how many of them a voice that it
     takes is silent of, `disputed` how many have something that somebody should look at, `paths` where the first of
-    these are. `by_site` has (site, how many disagreements that somebody should look at, unjudged).
+    these are. `by_site` has (site, how many disagreements that somebody should look at, unjudged); `groups` those that
+    somebody should look at, by site and kind.
     """
 
     rows: Sequence[Disagreement] = ()
@@ -58,6 +74,7 @@ class Disagreements:
     by_site: tuple[tuple[str, int, int], ...] = ()
     disputed: int = 0
     paths: tuple[str, ...] = ()
+    groups: tuple[DisagreementGroup, ...] = ()
 
     @property
     def total(self) -> int:

@@ -96,12 +96,23 @@ class CheckSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteHits:
+    """What a check found at one site: since when anything matches there, the first addresses, the jobs on them."""
+
+    site: str
+    since: float
+    paths: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """The state of one check: how many rows match, how many could not be judged, and the first few by address.
 
     `since` is when the state last changed; `pending` is the worse state that has not lasted `for_s` yet.
     `by_site` holds (site, matches, unknown) for each site. `rows` says whether the matches are rows of `level`, with
-    GPUs at risk; those of the disagreements are not.
+    GPUs at risk; those of the disagreements are not. `title` is what the check is called, or its condition; `hits` has
+    the sites with matches.
     """
 
     name: str
@@ -119,3 +130,5 @@ class CheckResult:
     jobs: tuple[str, ...] = ()
     by_site: tuple[tuple[str, int, int], ...] = ()
     rows: bool = True
+    title: str = ""
+    hits: tuple[SiteHits, ...] = ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from console.core.disagreements import kinds
 from console.core.disagreements.words import minority_text, spoken, voices_of
-from console.model.disagreements import Disagreement, Disagreements
+from console.model.disagreements import Disagreement, DisagreementGroup, Disagreements
 from console.model.levels import Level, Severity
 from console.model.values import dataclass
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 1000
 MOST_A_KIND = 100
 ROWS_A_STEP = 25
+PATHS_A_GROUP = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,25 @@ def told(
         by_site=tuple((site.site, found[site.site], unjudged[site.site]) for site in frame.sites),
         disputed=sum(_disputed(site, listed) for site in frame.sites),
         paths=tuple(_path(frame, draft) for draft in drafts if draft.severity is not Severity.INFO),
+        groups=(*_groups(listed), *_groups_of_names(names)),
     )
+
+
+def _groups(listed: Sequence[Listed]) -> Iterator[DisagreementGroup]:
+    """Yield how many nodes of a site each kind is true of, those that are only worth knowing left out."""
+    for each in listed:
+        if each.kind.severity is not Severity.INFO:
+            topology, rows = each.site.topology, each.rows[:PATHS_A_GROUP].tolist()
+            paths = tuple(topology.path(Level.NODE, row) for row in rows)
+            since = float(each.since.min())
+            yield DisagreementGroup(each.site.site, each.kind.name, each.kind.title, len(each.rows), since, paths)
+
+
+def _groups_of_names(names: Sequence[Disagreement]) -> Iterator[DisagreementGroup]:
+    kind = kinds.UNKNOWN_NAME
+    for site in dict.fromkeys(name.site for name in names):
+        since = [name.since for name in names if name.site == site]
+        yield DisagreementGroup(site, kind.name, kind.title, len(since), min(since))
 
 
 def _disputed(site: SiteFrame, listed: Sequence[Listed]) -> int:

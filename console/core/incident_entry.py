@@ -1,0 +1,81 @@
+"""One incident as its book keeps it: how it opens, is seen again and comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from console.model.events import AlertState
+from console.model.incidents import Incident, incident_id
+from console.model.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from console.model.incidents import Sign
+
+# `seen_at` moves on in steps, so that an incident that only lasts stays the same object.
+SEEN_EVERY_S = 10.0
+
+
+@dataclass(eq=False)
+class Entry:
+    """An incident, and since when its sign has been away (None: it is there, or nobody has looked)."""
+
+    incident: Incident
+    gone_at: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The incident's id."""
+        return self.incident.id
+
+
+def is_open(incident: Incident) -> bool:
+    """Whether an incident is not over."""
+    return incident.state is not AlertState.RESOLVED
+
+
+def of_state(incident: Incident, now: float) -> Incident:
+    """Return an open incident in the state that its acknowledgement gives it: one that became worse fires again."""
+    taken = incident.acknowledgement
+    covered = taken is not None and incident.sign.severity.rank <= taken.severity.rank
+    state = AlertState.ACKNOWLEDGED if covered else AlertState.FIRING
+    if not is_open(incident) or state is incident.state:
+        return incident
+    return replace(incident, state=state, changed_at=now)
+
+
+def opened(sign: Sign, now: float, used: AbstractSet[str]) -> Incident:
+    """Return a new incident: it began with its sign, unless that would be one that was there before."""
+    at = sign.since if 0 < sign.since <= now else now
+    id = incident_id(sign.site, sign.key, at)
+    while id in used:
+        at = now if at < now else at + 0.001
+        id = incident_id(sign.site, sign.key, at)
+    return Incident(id, AlertState.FIRING, sign, at, now, now, sign.severity)
+
+
+def seen(incident: Incident, sign: Sign, now: float) -> Incident:
+    """Return an open incident whose sign is there now."""
+    worst = max(incident.worst, sign.severity, key=lambda severity: severity.rank)
+    worse = sign.severity is not incident.sign.severity or worst is not incident.worst
+    if sign == incident.sign and not worse and 0 <= now - incident.seen_at < SEEN_EVERY_S:
+        return incident
+    at = now if worse else incident.changed_at
+    return of_state(replace(incident, sign=sign, seen_at=now, worst=worst, changed_at=at), now)
+
+
+def returned(incident: Incident, sign: Sign, now: float) -> Incident:
+    """Return an incident that was over and is there again, with its acknowledgement."""
+    back = replace(
+        incident,
+        state=AlertState.FIRING,
+        sign=sign,
+        seen_at=now,
+        changed_at=now,
+        resolved_at=0.0,
+        returns=incident.returns + 1,
+        worst=max(incident.worst, sign.severity, key=lambda severity: severity.rank),
+    )
+    return of_state(back, now)
