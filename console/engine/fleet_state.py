@@ -12,7 +12,7 @@ from console.core.checks import CheckBook
 from console.core.history import HistoryRings
 from console.core.inventory import empty_topology
 from console.core.merge import SiteMerger
-from console.model.reading import AlertsPart
+from console.model.reading import AlertsPart, ColumnPart
 from console.model.snapshot import NO_DISAGREEMENTS, Frame, SiteFrame, Snapshot
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class FleetState:
 
     def apply(self, record: SourceRecord, reading: Reading, part: Part) -> None:
         """Merge one part of a reading."""
-        stale_after_s = max(record.stale_after_s, reading.stale_after_s)
+        own_s = part.stale_after_s if isinstance(part, ColumnPart) else 0.0
+        stale_after_s = max(record.stale_after_s, reading.stale_after_s, own_s)
         source, at = record.setup.name, reading.received_at
         if isinstance(part, AlertsPart):
             # One Alertmanager serves several sites: an alert that names another of ours is shown there.

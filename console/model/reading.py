@@ -93,6 +93,8 @@ class ColumnPart:
     """Values of one metric for some keys; NaN is missing. `full` says that keys not named are missing now.
 
     A read-only float32 array that owns its memory is kept as it is where it fits, so nobody may write it again.
+    `stale_after_s` is how long these values stay good where that is longer than the reading's (columns that come in
+    turn); 0 leaves it at that.
     """
 
     metric: str
@@ -100,6 +102,7 @@ class ColumnPart:
     values: Values
     at: Times
     full: bool = True
+    stale_after_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
