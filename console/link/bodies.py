@@ -81,7 +81,7 @@ class BodyReader:
 def check_type(endpoint: Endpoint, content_type: str, accept: str) -> None:
     """Raise BadPayload for a content type that cannot be what was asked for."""
     kind = content_type.partition(";")[0].strip().lower()
-    if not kind or "html" in accept:
+    if not kind or kind == accept or "html" in accept:
         return
     if "html" in kind:
         raise html_error(endpoint, accept)

@@ -32,6 +32,8 @@ async def make_client(
     secure = config.url.lower().startswith("https:") or bool(config.proxy)
     limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEP_ALIVE_S)
     timeouts = config.timeouts
+    if endpoint.socket and transport is None:
+        transport = httpx.AsyncHTTPTransport(uds=endpoint.socket, limits=limits)
     return httpx.AsyncClient(
         # A plain URL never meets TLS (redirects stay on one origin): spare it the certificates.
         verify=await shared.context(endpoint) if secure else False,

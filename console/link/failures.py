@@ -34,22 +34,26 @@ HTML = "HTML instead of {wanted}: is a login page or proxy in between?"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Who is asked, as messages name it; `limits` are the time-outs that messages state."""
+    """Who is asked, as messages name it; `limits` are the time-outs that messages state.
+
+    `socket` is the UNIX socket that stands in the place of the URL's host.
+    """
 
     site: str
     source: str
     url: str = field(repr=False)
     limits: Timeouts
+    socket: str = ""
 
     @property
     def shown_url(self) -> str:
         """The URL without user, password, query and fragment."""
-        return show_url(self.url)
+        return f"the socket {self.socket}" if self.socket else show_url(self.url)
 
     @property
     def host(self) -> str:
-        """Host and port."""
-        return urlsplit(self.url).netloc.rpartition("@")[2] or self.url
+        """Host and port, or the socket."""
+        return f"the socket {self.socket}" if self.socket else urlsplit(self.url).netloc.rpartition("@")[2] or self.url
 
 
 def show_url(url: str) -> str:
@@ -112,7 +116,9 @@ def _network(error: Exception, chain: list[BaseException], endpoint: Endpoint) -
         return SourceError(*who, f"{endpoint.shown_url} is not a usable URL", "set `url` to http:// or https://")
     if isinstance(error, httpx.ConnectError):
         reason = next((_errno_text(each) for each in chain if _errno_text(each)), "connection refused or no route")
-        return Unreachable(*who, f"cannot connect to {endpoint.host}: {reason}", "is the server running there?")
+        denied = endpoint.socket and any(isinstance(each, PermissionError) for each in chain)
+        advice = "are you in the group that may use it?" if denied else "is the server running there?"
+        return Unreachable(*who, f"cannot connect to {endpoint.host}: {reason}", advice)
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError | OSError):
         return Unreachable(*who, f"{endpoint.host} broke the connection off in the middle of the answer")
     if isinstance(error, httpx.HTTPError):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
+from console.link.answers import Answer, Params, date_of, form_of, origin, pairs, printable, retry_after_s, said
 from console.link.bodies import BodyReader, check_start, check_type
 from console.link.failures import Endpoint, show_url, status_error, translated
 from console.link.shared import Shared
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 REDIRECTS = 5
 ERROR_BODY_BYTES = 4096
 LONGEST_QUERY = 2000
+FIRST_ERROR, UNAUTHORIZED = 400, 401
 JSON = "application/json"
-Params = Mapping[str, str] | Sequence[tuple[str, str]]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,8 @@ class Body:
 class HttpLink:
     """A connection pool to one source's URL; made at the first request, on the loop that makes it.
 
-    Links to several endpoints of one source are given what they have in common (`shared`).
+    Links to several endpoints of one source are given what they have in common (`shared`). With `socket` the requests
+    go over that UNIX socket, whatever the URL's host.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class HttpLink:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         shared: Shared | None = None,
         credentials: Credentials | None = None,
+        socket: str = "",
     ) -> None:
         self._config = config
         self._transport = transport
@@ -69,7 +73,7 @@ class HttpLink:
         self._served = False
         self._shared = shared or Shared(config)
         self._credentials = credentials or self._shared.credentials
-        self.endpoint = Endpoint(site, config.name or config.kind, config.url, config.timeouts)
+        self.endpoint = Endpoint(site, config.name or config.kind, config.url, config.timeouts, socket)
 
     async def get(
         self,
@@ -88,17 +92,48 @@ class HttpLink:
             await self._wait_for_budget()
             async with asyncio.timeout(self._config.timeouts.total_s):
                 url = self._url(path, params)
-                try:
-                    return await self._send(url, accept, form, max_body_bytes)
-                except Unauthorized:
-                    if not self._credentials.used:
-                        raise
+                return await self._signed(lambda: self._send(url, accept, form, max_body_bytes))
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, params: Params = (), *, accept: str = JSON, idle_s: float = 0.0
+    ) -> AsyncIterator[Answer]:
+        """Yield an answer whose body is still to come; raises SourceError, also while its chunks are read.
+
+        `idle_s` is how long the server may say nothing (0: the source's read time-out). What comes is not taken from
+        the budget of bytes: a stream that is held back would only be cut off by its server.
+        """
+        patience_s = idle_s or self._config.timeouts.read_s
+        with translated(self.endpoint):
+            await self._wait_for_budget()
+            async with asyncio.timeout(self._config.timeouts.total_s):
+                url = self._url(path, params)
+                response = await self._signed(lambda: self._begin(url, accept, patience_s))
+        try:
+            encoding = response.headers.get("content-encoding", "identity").strip().lower()
+            received_at, server_date = self._clock(), date_of(response.headers)
+            yield Answer(response.headers, encoding, self._chunks(response, patience_s), received_at, server_date)
+        finally:
+            with suppress(Exception):
+                await response.aclose()
+
+    async def ask(self, method: str, path: str, content: bytes = b"") -> Body:
+        """Return the answer to one JSON request whatever its status; raises SourceError where there is none.
+
+        It is sent again only where the credentials were refused and may be read anew: it must be safe to repeat.
+        """
+        with translated(self.endpoint):
+            await self._wait_for_budget()
+            async with asyncio.timeout(self._config.timeouts.total_s):
+                body = await self._asked(method, path, content)
+                if body.status == UNAUTHORIZED and self._credentials.used:
                     self._credentials.forget()
-                return await self._send(url, accept, form, max_body_bytes)
+                    body = await self._asked(method, path, content)
+                return body
 
     async def query(self, path: str, params: Params, *, accept: str = JSON, max_body_bytes: int = 0) -> Body:
         """Return the answer to a GET, or to a POST where the parameters are too long for a URL."""
-        if len(urlencode(list(_pairs(params)))) > LONGEST_QUERY:
+        if len(urlencode(list(pairs(params)))) > LONGEST_QUERY:
             return await self.get(path, accept=accept, form=params, max_body_bytes=max_body_bytes)
         return await self.get(path, params, accept=accept, max_body_bytes=max_body_bytes)
 
@@ -109,19 +144,9 @@ class HttpLink:
         with translated(self.endpoint):
             await self._wait_for_budget()
             async with asyncio.timeout(self._config.timeouts.total_s):
-                client, started = await self._opened(), time.perf_counter()
-                kind = {"Content-Type": JSON} if content else {}
-                sent = {"Accept": JSON, **kind, **(headers or {}), **self._config.headers}
-                request = client.build_request(
-                    method, self._url(path, ()), headers=sent, content=content, extensions=self._extensions()
-                )
-                response = await client.send(request, stream=True, auth=lambda each: each)
-                try:
-                    if response.has_redirect_location:
-                        self._check_redirect(request, response)
+                started = time.perf_counter()
+                async with self._sent(method, path, content, headers or {}) as response:
                     return await self._take(response, JSON, 0, started)
-                finally:
-                    await response.aclose()
 
     async def renew(self) -> bool:
         """Read the credentials anew; return whether they are others now. Raises SourceError."""
@@ -161,6 +186,69 @@ class HttpLink:
         if delay_s > 0:
             await self._sleep(delay_s)
 
+    async def _signed(self, send: Callable[[], Awaitable[Result]]) -> Result:
+        """Return what a request gives, sent once more with credentials that are read anew if those were refused."""
+        try:
+            return await send()
+        except Unauthorized:
+            if not self._credentials.used:
+                raise
+            self._credentials.forget()
+        return await send()
+
+    async def _begin(self, url: str, accept: str, idle_s: float) -> httpx.Response:
+        """Return a good answer whose body is still to come; what is squeezed comes late, so that it is not."""
+        client, limits = await self._opened(), self._config.timeouts
+        headers = {"Accept": accept, "Accept-Encoding": "identity", **await self._credentials.headers(self._clock())}
+        timeout = {"connect": limits.connect_s, "read": idle_s, "write": limits.read_s, "pool": limits.connect_s}
+        extensions = {**self._extensions(), "timeout": timeout}
+        request = client.build_request("GET", url, headers={**headers, **self._config.headers}, extensions=extensions)
+        response = await self._reply(client, request, lambda each: each)
+        try:
+            await self._check(request, response, accept)
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
+
+    async def _chunks(self, response: httpx.Response, idle_s: float) -> AsyncIterator[bytes]:
+        endpoint = replace(self.endpoint, limits=replace(self.endpoint.limits, read_s=idle_s))
+        with translated(endpoint):
+            if response.is_stream_consumed:  # a test's transport that answers in one piece
+                yield response.content
+                return
+            async for chunk in response.aiter_raw():
+                yield chunk
+
+    async def _asked(self, method: str, path: str, content: bytes) -> Body:
+        started, signed = time.perf_counter(), await self._credentials.headers(self._clock())
+        async with self._sent(method, path, content, signed) as response:
+            if response.status_code < FIRST_ERROR:
+                return await self._take(response, JSON, 0, started)
+            reader = BodyReader(self.endpoint, ERROR_BODY_BYTES)
+            told, now, head = await reader.read(response), self._clock(), dict(response.headers)
+            elapsed_s = time.perf_counter() - started
+            return Body(told, response.status_code, head, now, elapsed_s, reader.wire_bytes, date_of(head))
+
+    @asynccontextmanager
+    async def _sent(
+        self, method: str, path: str, content: bytes, headers: Mapping[str, str]
+    ) -> AsyncIterator[httpx.Response]:
+        """Yield the answer to one JSON request; a redirect to another place is refused."""
+        client = await self._opened()
+        kind = {"Content-Type": JSON} if content else {}
+        sent = {"Accept": JSON, **kind, **headers, **self._config.headers}
+        request = client.build_request(
+            method, self._url(path, ()), headers=sent, content=content, extensions=self._extensions()
+        )
+        response = await client.send(request, stream=True, auth=lambda each: each)
+        try:
+            if response.has_redirect_location:
+                self._check_redirect(request, response)
+            yield response
+        finally:
+            await response.aclose()
+
     async def _send(self, url: str, accept: str, form: Params, max_body_bytes: int) -> Body:
         import httpx
 
@@ -169,7 +257,7 @@ class HttpLink:
         request = client.build_request("GET", url, headers=headers, extensions=self._extensions())
         if form:
             request = client.build_request(
-                "POST", url, data=_form(form), headers=headers, extensions=self._extensions()
+                "POST", url, data=form_of(form), headers=headers, extensions=self._extensions()
             )
         # httpx would let a user in the URL take the place of our own header.
         auth = (lambda each: each) if self._credentials.used else httpx.USE_CLIENT_DEFAULT
@@ -200,12 +288,22 @@ class HttpLink:
         self._served = True
         return response
 
-    async def _take(self, response: httpx.Response, accept: str, max_body_bytes: int, started: float) -> Body:
-        now = self._clock()
-        if response.status_code >= 400:
-            said = await self._error_text(response)
-            raise status_error(self.endpoint, response.status_code, said, retry_after_s(response.headers, now))
+    async def _check(self, request: httpx.Request, response: httpx.Response, accept: str) -> None:
+        """Raise what is wrong with an answer that is to be read as it comes."""
+        if response.has_redirect_location:
+            self._check_redirect(request, response)
+            text = f"{self.endpoint.shown_url} redirects a stream, which is not followed"
+            raise Redirected(*self._who, text, "set `url` to the new place")
+        await self._check_status(response, accept)
+
+    async def _check_status(self, response: httpx.Response, accept: str) -> None:
+        if response.status_code >= FIRST_ERROR:
+            now, words = self._clock(), await self._error_text(response)
+            raise status_error(self.endpoint, response.status_code, words, retry_after_s(response.headers, now))
         check_type(self.endpoint, response.headers.get("content-type", ""), accept)
+
+    async def _take(self, response: httpx.Response, accept: str, max_body_bytes: int, started: float) -> Body:
+        await self._check_status(response, accept)
         reader = BodyReader(self.endpoint, max_body_bytes or self._config.max_body_bytes)
         try:
             content = await reader.read(response)
@@ -214,7 +312,7 @@ class HttpLink:
         check_start(self.endpoint, content, accept)
         elapsed_s = time.perf_counter() - started
         headers = dict(response.headers)
-        return Body(content, response.status_code, headers, self._clock(), elapsed_s, reader.wire_bytes, _date(headers))
+        return Body(content, response.status_code, headers, self._clock(), elapsed_s, reader.wire_bytes, date_of(headers))
 
     async def _error_text(self, response: httpx.Response) -> str:
         """Return what a JSON error body says, in a few words; anything else is not repeated."""
@@ -222,15 +320,15 @@ class HttpLink:
 
         try:
             content = await BodyReader(self.endpoint, ERROR_BODY_BYTES).read(response)
-            said = msgspec.json.decode(content)
+            told = msgspec.json.decode(content)
         except (TooLarge, SourceError, msgspec.MsgspecError, UnicodeDecodeError):
             return ""
-        return _printable(_said(said))[:200]
+        return printable(said(told))[:200]
 
     def _check_redirect(self, request: httpx.Request, response: httpx.Response) -> None:
         target = urljoin(str(request.url), response.headers["location"])
-        if _origin(target) != _origin(str(request.url)):
-            text = f"{self.endpoint.shown_url} redirects to {_printable(show_url(target))[:200]}"
+        if origin(target) != origin(str(request.url)):
+            text = f"{self.endpoint.shown_url} redirects to {printable(show_url(target))[:200]}"
             raise Redirected(
                 *self._who, f"{text}, which is not followed with credentials", "set `url` to the new place"
             )
@@ -245,7 +343,7 @@ class HttpLink:
 
     def _url(self, path: str, params: Params) -> str:
         base = urlsplit(self._config.url)
-        query = urlencode([*parse_qsl(base.query, keep_blank_values=True), *_pairs(params)])
+        query = urlencode([*parse_qsl(base.query, keep_blank_values=True), *pairs(params)])
         return base._replace(path=base.path.rstrip("/") + path, query=query, fragment="").geturl()
 
     async def _opened(self) -> httpx.AsyncClient:
@@ -254,58 +352,3 @@ class HttpLink:
 
             self._client = await make_client(self._config, self.endpoint, self._transport, self._shared)
         return self._client
-
-
-def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds that a Retry-After header asks for (a number or a date), None if there is none."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal() and len(value) < 9:
-        return float(value)
-    at = _http_date(value)
-    return None if at is None else max(0.0, at - now)
-
-
-def _date(headers: Mapping[str, str]) -> float | None:
-    return _http_date(headers.get("date", ""))
-
-
-def _http_date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _pairs(params: Params) -> Sequence[tuple[str, str]]:
-    return tuple(params.items()) if isinstance(params, Mapping) else params
-
-
-def _form(params: Params) -> dict[str, list[str]]:
-    form: dict[str, list[str]] = {}
-    for name, value in _pairs(params):
-        form.setdefault(name, []).append(value)
-    return form
-
-
-def _said(body: Any) -> str:
-    """Return the words of an error body: its `error`, its `message`, or the first of its `errors` (Slurm, Redfish)."""
-    if not isinstance(body, dict):
-        return ""
-    text = body.get("error") or body.get("message")
-    if isinstance(text, dict):
-        more = text.get("@Message.ExtendedInfo")
-        first = more[0] if isinstance(more, list) and more and isinstance(more[0], dict) else {}
-        text = first.get("Message") or text.get("message")
-    rows = body.get("errors")
-    if not text and isinstance(rows, list) and rows and isinstance(rows[0], dict):
-        text = ": ".join(str(rows[0][key]) for key in ("error", "description") if rows[0].get(key))
-    return text if isinstance(text, str) else ""
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else " " for each in text)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
+from console.link.answers import Answer, Params, pairs, retry_after_s
 from console.link.bodies import BodyReader, check_start, check_type
 from console.link.client import make_client
 from console.link.failures import Endpoint, show_url, status_error, translated
-from console.link.http import JSON, Body, retry_after_s
+from console.link.http import JSON, Body
 from console.link.kubernetes.credentials import Identities, Identity, make_context
 from console.link.kubernetes.login import find_login
 from console.link.shared import Shared
@@ -30,20 +31,10 @@ CONNECTIONS = 32
 ERROR_BODY_BYTES = 4096
 GONE = 410
 FORBIDDEN = "docs/sites.md names the ClusterRole that this source needs"
-Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class Gone(SourceError):  # noqa: N818 - named as its status is, like its siblings
     """410: the version that was asked for is no longer known; a list from the start is."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A good answer whose body still comes: `chunks` are as they come over the line, of the named `encoding`."""
-
-    headers: Mapping[str, str]
-    encoding: str
-    chunks: AsyncIterator[bytes]
 
 
 class KubeLink:
@@ -166,7 +157,7 @@ class KubeLink:
         headers = await self._signed()
         client = await self._client_of()
         config, limits = self._config, self._config.timeouts
-        url = f"{config.url.rstrip('/')}{path}" + (f"?{urlencode(_pairs(params))}" if params else "")
+        url = f"{config.url.rstrip('/')}{path}" + (f"?{urlencode(pairs(params))}" if params else "")
         extensions: dict[str, Any] = {"sni_hostname": config.tls.server_name} if config.tls.server_name else {}
         silence_s = idle_s or limits.read_s
         timeout = httpx.Timeout(limits.read_s, connect=limits.connect_s, read=silence_s, pool=limits.connect_s)
@@ -282,7 +273,3 @@ class _KubeShared(Shared):
             reason = getattr(error, "reason", "") or getattr(error, "strerror", "") or type(error).__name__
             text = f"the certificates of {self._login.origin} cannot be used: {reason}"
             raise InsecureLink(endpoint.site, endpoint.source, text, "check the kubeconfig") from None
-
-
-def _pairs(params: Params) -> Sequence[tuple[str, str]]:
-    return tuple(params.items()) if isinstance(params, Mapping) else params

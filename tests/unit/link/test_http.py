@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from console.config.values import Auth, Budget, Secret, SourceConfig, Timeouts
+from console.link.answers import retry_after_s
 from console.link.budget import TokenBucket
-from console.link.http import HttpLink, retry_after_s
+from console.link.http import HttpLink
 from console.model import errors
 from tests.support.bad_http import answer, bad_server, endless, reset, silent, truncated
 
