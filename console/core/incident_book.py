@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.core.incident_entry import Entry, is_open, of_state, opened, returned, seen
+from console.core.incident_entry import Entry, by_urgency, is_open, of_state, opened, returned, seen
 from console.core.incident_match import Matches
 from console.model.errors import RefusedError
 from console.model.events import AlertState
@@ -182,10 +182,3 @@ def _core(incident: Incident) -> tuple[object, ...]:
         incident.state, incident.worst, incident.resolved_at, incident.returns, incident.acknowledgement, sign.key,
         sign.severity, sign.title, sign.path, sign.folds,
     )  # fmt: skip
-
-
-def by_urgency(incident: Incident) -> tuple[bool, int, bool, int, float, str]:
-    """Return the key that sorts incidents: what is over last; else the worst, then what nobody has taken on."""
-    sign = incident.sign
-    taken = incident.state is AlertState.ACKNOWLEDGED
-    return not is_open(incident), -sign.severity.rank, taken, -sign.gpus, incident.opened_at, incident.id

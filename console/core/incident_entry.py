@@ -79,3 +79,10 @@ def returned(incident: Incident, sign: Sign, now: float) -> Incident:
         worst=max(incident.worst, sign.severity, key=lambda severity: severity.rank),
     )
     return of_state(back, now)
+
+
+def by_urgency(incident: Incident) -> tuple[bool, int, bool, int, float, str]:
+    """Return the key that sorts incidents: what is over last; else the worst, then what nobody has taken on."""
+    sign = incident.sign
+    taken = incident.state is AlertState.ACKNOWLEDGED
+    return not is_open(incident), -sign.severity.rank, taken, -sign.gpus, incident.opened_at, incident.id

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.core.incident_book import by_urgency
-from console.core.incident_entry import is_open
+from console.core.incident_entry import by_urgency, is_open
 from console.core.signs.draft import noun
 from console.model.events import AlertState
 from console.model.levels import Level

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -78,6 +77,8 @@ class Incident:
 
 def incident_id(site: str, key: str, opened_at: float) -> str:
     """Return the id of an incident: its site and eight hexadecimal digits of what it is and when it began."""
+    import hashlib  # a start needs none of it, and it brings OpenSSL along
+
     digest = hashlib.blake2b(f"{site}\0{key}\0{opened_at:.3f}".encode(), digest_size=4).hexdigest()
     return f"{site}-{digest}"
 

@@ -49,11 +49,20 @@ from console.present.tokens import TOKENS
 if TYPE_CHECKING:
     from console.core.disagreements.words import node_voices
     from console.core.free_rows import select_free
+    from console.core.incident_rows import IncidentRow, incident_rows
     from console.core.job_query import select_jobs
+    from console.model.incidents import Acknowledgement, Incident, MemoryStatus, Note, Sign
 
 API_VERSION = 1
 # What only some panels need is imported by the first that does: together a fiftieth of a start.
 _LATER = {
+    "Acknowledgement": "console.model.incidents",
+    "Incident": "console.model.incidents",
+    "IncidentRow": "console.core.incident_rows",
+    "MemoryStatus": "console.model.incidents",
+    "Note": "console.model.incidents",
+    "Sign": "console.model.incidents",
+    "incident_rows": "console.core.incident_rows",
     "node_voices": "console.core.disagreements.words",
     "select_free": "console.core.free_rows",
     "select_jobs": "console.core.job_query",
@@ -64,6 +73,7 @@ __all__ = [
     "LEVELS",
     "SITE_LEVELS",
     "TOKENS",
+    "Acknowledgement",
     "Alert",
     "AlertState",
     "Align",
@@ -84,12 +94,15 @@ __all__ = [
     "HeatGroup",
     "HeatMap",
     "HistoryRef",
+    "Incident",
+    "IncidentRow",
     "Job",
     "JobState",
     "Jobs",
     "Kind",
     "Level",
     "Line",
+    "MemoryStatus",
     "Metric",
     "MetricTable",
     "NoDataError",
@@ -98,6 +111,7 @@ __all__ = [
     "NodeReport",
     "NodeReports",
     "NodeState",
+    "Note",
     "Panel",
     "Part",
     "Place",
@@ -108,6 +122,7 @@ __all__ = [
     "Rows",
     "Series",
     "Severity",
+    "Sign",
     "SiteFrame",
     "SiteTopology",
     "Size",
@@ -132,6 +147,7 @@ __all__ = [
     "format_value",
     "heat_levels",
     "heat_map",
+    "incident_rows",
     "node_voices",
     "rows_map",
     "select",
