@@ -29,6 +29,11 @@ def journal_path() -> Path:
     return state_dir() / "journal.jsonl"
 
 
+def memory_path() -> Path:
+    """Return the SQLite file in which is remembered for this user (or service) where no database is named."""
+    return state_dir() / "memory.db"
+
+
 def plugin_folders() -> list[Path]:
     """Return the folders that hold plugins, in order: built in, the user's, `$GIGADECK_PLUGINS` (a path list)."""
     return _folders("plugins", "GIGADECK_PLUGINS")
