@@ -29,9 +29,10 @@ def journal_path() -> Path:
     return state_dir() / "journal.jsonl"
 
 
-def memory_path() -> Path:
-    """Return the SQLite file in which is remembered for this user (or service) where no database is named."""
-    return state_dir() / "memory.db"
+def memory_path(fleet: str) -> Path:
+    """Return the SQLite file in which is remembered for this user (or service) where a fleet names no database."""
+    name = "".join(char if char.isalnum() or char in "-_." else "-" for char in fleet).strip(".-")
+    return state_dir() / f"{name[:80] or 'fleet'}.db"
 
 
 def plugin_folders() -> list[Path]:
