@@ -14,6 +14,7 @@ from cattrs.gen import override
 
 from console.config.metric_fields import register_checks, register_metrics
 from console.config.secrets import is_private
+from console.config.serve_fields import register_serve
 from console.config.site_fields import environment, register_sites
 from console.config.source_fields import register_sources
 from console.config.structure import Fault, duplicates, new_converter, record, structured, text
@@ -88,6 +89,7 @@ def _converter(path: Path, *, private: bool) -> Converter:
     register_sites(converter, path.parent)
     register_metrics(converter)
     register_checks(converter, str(path))
+    register_serve(converter, path.parent)
     record(
         converter,
         FleetSettings,
