@@ -7,15 +7,15 @@ than twice what it was, twice in a row, fails. `--quick --record` makes this run
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
+import subprocess
 import sys
 import time
-import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench import report
+from bench.case import figures_of
 from bench.measure import machine
 from bench.regressions import changes, worth_telling
 
@@ -80,13 +80,17 @@ def _measured(names: Sequence[str], *, quick: bool) -> tuple[list[Figure], list[
         print(f"{name}: {CASES[name]} ...", file=sys.stderr, flush=True)
         started = time.monotonic()
         try:
-            found = importlib.import_module(f"bench.cases.{name}").run(quick=quick)
+            found = _alone(name, quick=quick)
             figures += [replace(each, detail={**each.detail, "case": name}) for each in found]
-        except Exception as error:
-            traceback.print_exc()
+        except (subprocess.CalledProcessError, ValueError, LookupError) as error:
             failures.append(f"{name}: {error}")
         print(f"{name}: took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return figures, failures
+
+
+def _alone(name: str, *, quick: bool) -> list[Figure]:
+    line = [sys.executable, "-m", "bench.case", name, *(["--quick"] if quick else [])]
+    return figures_of(subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def _write(given: argparse.Namespace, figures: Sequence[Figure], failures: Sequence[str]) -> None:
