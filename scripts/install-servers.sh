@@ -16,6 +16,8 @@ need slurmctld slurmctld
 need slurmd slurmd
 need slurmrestd "slurmrestd slurm-wlm-basic-plugins slurm-wlm-jwt-plugin"
 need scontrol slurm-client
+# Debian keeps PostgreSQL's programs beside their version, not in $PATH.
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgres postgresql
 need kubectl kubernetes-client # Debian's, only where there is none: it collides with Google's package of that name
 [ -n "$want" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "alerts": ("alerts", "incidents and alerts of every site; ack and unack"),
     "check": ("check", "run the fleet's checks (Nagios exit codes)"),
     "completion": ("completion", "print shell completion"),
     "demo": ("demo", "the console on the built-in emulator"),
@@ -22,10 +23,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "expand": ("hostlist", "turn a host list into names"),
     "fold": ("hostlist", "turn names into a host list"),
     "jobs": ("jobs", "jobs of every site: running, waiting, ended"),
+    "note": ("note", "notes on nodes, GPUs, jobs, incidents and places"),
     "plugins": ("plugins", "list the plugins, with what is wrong with any"),
     "rules": ("rules", "print recording rules for Prometheus, or the exporter's counters"),
     "screenshot": ("screenshot", "draw a panel as an SVG picture"),
     "ssh": ("ssh", "a shell on a node, through the site's jump hosts"),
+    "state": ("state", "care for the memory: what it holds, backup, restore, migrate"),
     "status": ("status", "one snapshot of the fleet"),
     "themes": ("themes", "list the themes, with what is wrong with any"),
     "watch": ("watch", "a stream of events as NDJSON"),
@@ -82,6 +85,8 @@ def keep_lines(command: click.Command) -> None:
     Docstrings are raw, so click's mark for a paragraph that is not to be wrapped stands there as two characters.
     """
     command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        keep_lines(each)
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -68,6 +68,18 @@ class Leader:
         return self.age_s <= LEASE_S
 
 
+def living_leaders(store: Store) -> tuple[str, ...]:
+    """Return who leads any realm of a database now, in order of name; raises StateError."""
+    if not store.schema:
+        return ()
+    now = _NOW[store.address.kind]
+    with store.reading() as connection:
+        found = connection.execute(
+            text(f"SELECT holder FROM realms WHERE holder <> '' AND {now} - renewed_at <= :lease"), {"lease": LEASE_S}
+        )
+        return tuple(sorted(found.scalars()))
+
+
 class Leadership:
     """One candidate; owned by one thread. Only `lease_left_s` may be asked from others."""
 

@@ -31,14 +31,15 @@ if TYPE_CHECKING:
     from console.state.values import Remembered
 
 
-def open_store(url: str, *, realm: str, base: Path | None = None, read_only: bool = False) -> Store:
+def open_store(url: str, *, realm: str, base: Path | None = None, read_only: bool = False, alone: bool = True) -> Store:
     """Open a memory; `realm` names those who elect one leader among them. A relative SQLite path starts at `base`.
 
     An empty database gets its tables. Older tables are brought up to date at once where we alone can write (SQLite),
     and by whoever leads in PostgreSQL (`Leadership.try_lead`) or by `gigadeck state migrate`. Raises NewerSchema, and
-    StateError where there is no way in, or another process writes the same SQLite file. `read_only` takes no lock.
+    StateError where there is no way in, or another process writes the same SQLite file. `read_only` takes no lock, nor does who need not
+    be `alone`: that is for short writes of what no session writes (tokens) beside whoever holds the lock.
     """
-    store = Store(parse_address(url, base), realm, read_only=read_only)
+    store = Store(parse_address(url, base), realm, read_only=read_only, alone=alone)
     try:
         store.open()
     except BaseException:
@@ -50,13 +51,15 @@ def open_store(url: str, *, realm: str, base: Path | None = None, read_only: boo
 class Store:
     """An open memory. One thread owns it; a Leadership has a connection of its own and may live on another."""
 
-    def __init__(self, address: Address, realm: str, *, read_only: bool = False) -> None:
+    def __init__(self, address: Address, realm: str, *, read_only: bool = False, alone: bool = True) -> None:
         self.address = address
         self.realm = realm
         self.read_only = read_only
         self.instance = secrets.token_hex(6)
         self.schema = 0
-        self._lock = LockFile(address.path) if address.path is not None and not read_only else None
+        self.migrated: tuple[Step, ...] = ()
+        locked = address.path is not None and alone and not read_only
+        self._lock = LockFile(address.path) if locked and address.path is not None else None
         self._engine: Engine | None = None
 
     @property
@@ -77,7 +80,7 @@ class Store:
         self.schema = self.look()
         writes = not self.read_only and (self.schema == 0 or self.address.kind == SQLITE)
         if self.behind and writes:
-            self.migrate()
+            self.migrated = self.migrate()
 
     def another_engine(self) -> Engine:
         """Return an engine of its own to the same database; whoever asks disposes of it."""
