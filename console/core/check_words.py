@@ -11,8 +11,6 @@ from console.core.disagreements.kinds import is_counted
 from console.model.levels import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from console.model.disagreements import Disagreements

@@ -1,4 +1,4 @@
-"""The life of incidents: a sign opens one, people take it on, it is over when its sign stays away; no clock, no file."""
+"""The life of incidents: a sign opens one, people take it on, it is over when its sign stays away; without a clock."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ INCIDENT = "incident:"
 def note_subject(snapshot: Snapshot, target: str) -> tuple[str, str]:
     """Return the site and the key of what a target names: `node:muc1/n0653`, `gpu:UUID`, `job:muc1/7`, `incident:ID`.
 
-    `target` is an address, a node's name (`SITE:NODE` where two sites have it), a UUID, a site, `job:ID`, `incident:ID`.
-    Raises TargetError.
+    `target` is an address, a node's name (`SITE:NODE` where two sites have it), a UUID, a site, `job:ID`, or
+    `incident:ID`. Raises TargetError.
     """
     if target.startswith(INCIDENT):
         found = next((each for each in snapshot.incidents if each.id == target.removeprefix(INCIDENT)), None)

@@ -9,7 +9,7 @@ import numpy as np
 
 from console.plugin import Align, Level, Severity, Table, TableColumn, clean, select
 
-from .alerts import OPEN
+from .incidents import counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +107,7 @@ def _live(sites: Sequence[SiteFrame], reporting: Floats, stale: NDArray[np.bool_
 def _trouble(snapshot: Snapshot, stale: NDArray[np.bool_]) -> TableColumn:
     texts, tokens = [], []
     for site, blind in zip(snapshot.frame.sites, stale, strict=True):
-        critical, warning = _counts(snapshot, site.site)
+        critical, warning = counts(snapshot, site.site)
         counted = " ".join([f"✖{critical}"] * bool(critical) + [f"▲{warning}"] * bool(warning))
         waiting = "no data" if snapshot.unheard(site.site) else "waiting"
         texts.append((waiting if not site.data_at else "stale") if blind else counted or "ok")
@@ -115,14 +115,8 @@ def _trouble(snapshot: Snapshot, stale: NDArray[np.bool_]) -> TableColumn:
     return TableColumn("trouble", "✖▲", texts, tokens=tokens)
 
 
-def _counts(snapshot: Snapshot, site: str) -> tuple[int, int]:
-    bad = [check.severity for check in snapshot.checks if any(name == site and n for name, n, _ in check.by_site)]
-    bad += [alert.severity for alert in snapshot.alerts if alert.site == site and alert.state in OPEN]
-    return bad.count(Severity.CRITICAL), bad.count(Severity.WARNING)
-
-
 def _worst(snapshot: Snapshot, site: str) -> Severity:
-    critical, warning = _counts(snapshot, site)
+    critical, warning = counts(snapshot, site)
     return Severity.CRITICAL if critical else Severity.WARNING if warning else Severity.OK
 
 

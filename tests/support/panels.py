@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.core.incident_book import IncidentBook
+from console.core.signs import heard_sites, signs_of
 from console.model.builtin_metrics import BUILTIN
 from console.model.columns import Column, same_time
 from console.model.events import CheckResult
@@ -126,7 +129,13 @@ def source(site: str, name: str, state: SourceState = SourceState.OK, **more: An
 
 def snapshot(sites: Sequence[SiteFrame] = (), **more: Any) -> Snapshot:
     """Return a snapshot of these sites at NOW."""
-    return Snapshot(7, Frame(NOW, "europe", BUILTIN, tuple(sites)), **more)
+    return with_incidents(Snapshot(7, Frame(NOW, "europe", BUILTIN, tuple(sites)), **more))
+
+
+def with_incidents(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot with what a memory that begins now makes of its signs."""
+    book = IncidentBook(snapshot.incidents)
+    return replace(snapshot, incidents=book.update(signs_of(snapshot), snapshot.at, heard_sites(snapshot)))
 
 
 def normal() -> Snapshot:

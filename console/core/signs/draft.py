@@ -1,4 +1,4 @@
-"""A sign before it is folded with others of the same thing: it knows which objects it names, and whether all of them."""
+"""A sign before it is folded with others of one thing: it knows which objects it names, and whether these are all."""
 
 from __future__ import annotations
 

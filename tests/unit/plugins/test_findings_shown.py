@@ -30,9 +30,9 @@ def lying():
     told = (
         finding(source=source),
         finding("muc1/h1/r001/n0001/g4", source=source),
-        finding(fault="gap", source="other"),
+        finding("muc1/h2/r004/n0013/g0", fault="gap", source="other"),
     )
-    return dataclasses.replace(normal, findings=told)
+    return panels.with_incidents(dataclasses.replace(normal, findings=told))
 
 
 def text(snapshot, panel, **place):
@@ -70,7 +70,7 @@ def test_a_long_message_of_a_source_is_broken_between_words(lying):
 @pytest.mark.parametrize("panel", ["fleet", "sources", "drilldown"])
 def test_what_a_detector_says_is_never_markup(lying, panel):
     evil = finding(fault=EVIL, text=EVIL * 20, source=lying.sources[0].name)
-    snapshot = dataclasses.replace(lying, findings=(evil,))
+    snapshot = panels.with_incidents(dataclasses.replace(lying, findings=(evil,)))
     for place in (Place(), Place(path="muc1/h1/r001/n0001/g3")):
         view = panels.load_panel(panel).view(snapshot, place, WIDE)
         assert all(panels.is_safe(word) for word in panels.words(view))
