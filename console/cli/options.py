@@ -161,7 +161,8 @@ def link_options(*, root: bool = False) -> Callable[[Function], Function]:
 
 def _leave_to_commands(context: click.Context, values: Mapping[str, Any]) -> None:
     """Let commands inherit what was given before their name."""
-    context.obj = {**(context.obj or {}), **{name: value for name, value in values.items() if _given(context, name)}}
+    root = context.find_root()
+    root.obj = {**(root.obj or {}), **{name: value for name, value in values.items() if _given(context, name)}}
 
 
 _FLEET_NAMES = ("fleet", "sites", "timeout", "max_age", "read_only", "log_file", "verbose")

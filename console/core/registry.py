@@ -33,6 +33,17 @@ JOB_FIELD_NUMBERS = (
     "gpus", "nodes", "tasks", "time_s", "limit_s", "wait_s", "gpu_hours", "submit_at", "start_at", "end_at",
     "slowdown_pct", "slowest_z", "straggler", "lost_gpu_hours", "ettr_ratio", "restarts", "exit_code", "exit_signal",
 )  # fmt: skip
+# So are incidents and alerts.
+INCIDENT = "incident"
+INCIDENT_TEXTS = (
+    "id", "kind", "state", "severity", "site", "path", "title", "text", "level", "jobs", "acknowledged_by", "note",
+    "worst", "key", "folds", "keeper", "origin", "silenced_by",
+)  # fmt: skip
+INCIDENT_NUMBERS = (
+    "gpus", "exact", "matches", "age_s", "since", "changed_at", "seen_at", "resolved_at", "acknowledged_at", "worse",
+    "returns",
+)  # fmt: skip
+OUTSIDE = (JOB, INCIDENT)
 FIRST = ("util_pct", "temp_c_max", "temp_c_avg", "gpu_power_w_sum", "it_power_w", "pue")
 
 
@@ -75,10 +86,13 @@ _DEPTHS: Mapping[str, int] = {each.value: each.depth for each in Level}
 
 
 def fields_of(level: str, metrics: MetricTable, domains: Iterable[str] = ()) -> dict[str, Field]:
-    """Return every field of the rows of a level (or domain kind, or of jobs) by name, in the order shown."""
+    """Return every field of the rows of a level (or domain kind, of jobs or incidents) by name, in the order shown."""
     if level == JOB:
         words = {name: Field(name, Family.TEXT) for name in JOB_FIELD_TEXTS}
         return words | {name: Field(name, Family.COUNT) for name in JOB_FIELD_NUMBERS}
+    if level == INCIDENT:
+        words = {name: Field(name, Family.TEXT) for name in INCIDENT_TEXTS}
+        return words | {name: Field(name, Family.COUNT) for name in INCIDENT_NUMBERS}
     texts, counts = _texts(level, domains), [name for name in COUNTS if (name, level) != ("nodes", Level.GPU)]
     found = {name: Field(name, Family.TEXT) for name in texts}
     found |= {name: Field(name, Family.COUNT) for name in counts}
@@ -122,7 +136,7 @@ def _measured(level: str, metrics: MetricTable) -> dict[str, Field]:
 
 def is_wider(level: str, measured: str) -> bool:
     """Return whether rows of a level (or domain kind) hold rows of another, so that its metrics roll up to them."""
-    if level == JOB:
+    if level in OUTSIDE:
         return False
     if measured not in _DEPTHS:
         return level in (Level.SITE, Level.FLEET)
@@ -149,7 +163,7 @@ def is_elsewhere(name: str, level: str, metrics: MetricTable) -> bool:
 
 def _advice(name: str, level: str, metrics: MetricTable, known: Mapping[str, Field]) -> str:
     metric, aggregate = metrics.get(name), metrics.aggregate(name)
-    a_row = f"a {level}" if level in (*Level, JOB) else f"a {level} domain"
+    a_row = f"{'an' if level == INCIDENT else 'a'} {level}" if level in (*Level, *OUTSIDE) else f"a {level} domain"
     if metric is not None and is_wider(level, metric.level):
         inner = f"any({metric.level}.{name} ...)" if metric.level in ("gpu", "node") else ""
         instead = " or ".join([*metric.aggregates, *([inner] if inner else [])])
