@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.config.themes import Theme
     from console.config.values import FleetConfig, SiteConfig
     from console.engine.session import Session
-    from console.engine.setup import SiteSetup
+    from console.engine.setup import MemorySetup, SiteSetup
     from console.extend.host import PluginHost, PluginInfo
     from console.model.errors import ConfigError
     from console.model.metrics import MetricTable
@@ -70,6 +70,7 @@ class _Opening:
     keep_journal: bool = False
     with_plugins: bool = True
     first_word: bool = True
+    with_memory: bool = False
 
 
 def open_fleet(
@@ -81,15 +82,17 @@ def open_fleet(
     keep_journal: bool = False,
     with_plugins: bool = True,
     first_word: bool = True,
+    with_memory: bool = False,
 ) -> Fleet:
     """Return a fleet that is not started yet.
 
     `spec` is a path, `demo`, `demo:400000`, or empty: then the user's fleet file is looked for. `keep_journal` writes
     what happens to the user's state folder; without plugins there are no panels and no detectors. Without `first_word`
-    no snapshot is made early for the first source that speaks. Raises ConfigErrors.
+    no snapshot is made early for the first source that speaks; without memory there are no incidents of our own. Raises
+    ConfigErrors.
     """
     chosen = demo or demo_of(spec)
-    opening = _Opening(sites, read_only, keep_journal, with_plugins, first_word)
+    opening = _Opening(sites, read_only, keep_journal, with_plugins, first_word, with_memory)
     return _demo_fleet(chosen, opening) if chosen else _configured_fleet(find_fleet(spec), opening)
 
 
@@ -272,10 +275,21 @@ def _join(
             snapshot_hz=config.settings.snapshot_hz if config else 1.0,
             plugin_limit_s=config.settings.plugin_limit_s if config else 3.0,
             first_word=opening.first_word,
+            memory=_memory(fleet, config) if opening.with_memory else None,
+            read_only=opening.read_only,
             journal_path=journal_path() if opening.keep_journal else None,
         )
     )
     return Fleet(fleet, environment, session, metrics, sources, config, opening.read_only, host)
+
+
+def _memory(fleet: str, config: FleetConfig | None) -> MemorySetup:
+    from console.config.person import author
+    from console.engine.own_memory import own_memory, ram_memory
+
+    if config is None:
+        return ram_memory(author())
+    return own_memory(fleet, config.state, base=Path(config.path).parent, author=author())
 
 
 def plugin_host() -> PluginHost:

@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def opened(choice: Choice, *, plugins: bool = True) -> Iterator[Fleet]:
-    """Yield the chosen fleet with its engine running; stops it within two seconds at the end."""
+def opened(choice: Choice, *, plugins: bool = True, memory: bool = False) -> Iterator[Fleet]:
+    """Yield the chosen fleet with its engine running; stops it within two seconds at the end.
+
+    With `memory` incidents, notes and views are there too, and can be changed.
+    """
     from console.wiring import open_fleet
 
     fleet = open_fleet(
-        choice.fleet, sites=choice.sites, read_only=choice.read_only, with_plugins=plugins, first_word=False
+        choice.fleet,
+        sites=choice.sites,
+        read_only=choice.read_only,
+        with_plugins=plugins,
+        first_word=False,
+        with_memory=memory,
     )
     with running(fleet, choice):
         yield fleet

@@ -1,4 +1,4 @@
-"""Hosts detectors: gives each its state columns, re-maps them when a site changes, collects what they find."""
+"""Hosts detectors: gives each its state columns, re-maps and keeps them, collects what they find."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from console.model.events import Finding
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from console.engine.saved_columns import RowKeys, SavedColumn
     from console.engine.worker import PluginWorker
+    from console.model.levels import Level
     from console.model.ports import Detector, StateColumn
     from console.model.snapshot import Frame
     from console.model.topology import SiteTopology
@@ -55,6 +57,7 @@ class DetectorHost:
         self._hosted = [_Hosted(name, detector) for name, detector in detectors.items()]
         self._worker = worker
         self._post = post
+        self._saved: dict[tuple[str, str], dict[str, SavedColumn]] = {}
         self.skipped = 0
 
     @property
@@ -79,6 +82,29 @@ class DetectorHost:
             else:
                 self._update(hosted, frame, hosted.declared)
 
+    def restore(self, saved: Iterable[SavedColumn]) -> None:
+        """Take what was kept of the detectors' memory; it is used once, when its site has spoken."""
+        for column in saved:
+            self._saved.setdefault((column.detector, column.site), {})[column.column] = column
+
+    def columns(self, now: float) -> Iterator[SavedColumn]:
+        """Yield a copy of each column of the detectors' memory, with the keys of its rows.
+
+        A detector at work is left out: it may be writing its own.
+        """
+        from console.engine.saved_columns import SavedColumn, keys_of
+
+        known: dict[tuple[str, Level], RowKeys] = {}
+        for hosted in self._hosted:
+            for site, state in hosted.state.items():
+                for column in hosted.declared or ():
+                    if hosted.busy or column.name not in state:
+                        continue
+                    if (site, column.level) not in known:
+                        known[site, column.level] = keys_of(hosted.topologies[site], column.level)
+                    values = state[column.name].copy()
+                    yield SavedColumn(site, hosted.name, column.name, now, values, known[site, column.level])
+
     def _declare(self, hosted: _Hosted) -> None:
         # The first touch may import the plugin, so it goes through the worker like every other.
         self._call(hosted, "state_columns", lambda: tuple(hosted.detector.state_columns), self._declared)
@@ -88,8 +114,21 @@ class DetectorHost:
 
     def _update(self, hosted: _Hosted, frame: Frame, declared: tuple[StateColumn, ...]) -> None:
         _fit_state(hosted, frame, declared)
+        if self._saved:
+            self._bring_back(hosted, frame, declared)
         state = MappingProxyType({site: MappingProxyType(columns) for site, columns in hosted.state.items()})
         self._call(hosted, "update", lambda: checked(hosted.name, hosted.detector.update(frame, state)), self._updated)
+
+    def _bring_back(self, hosted: _Hosted, frame: Frame, declared: tuple[StateColumn, ...]) -> None:
+        """Fill a detector's fresh memory with what was kept of it, at each site that has spoken."""
+        from console.engine.saved_columns import OLDEST_S, keys_of, restored
+
+        for site in frame.sites:
+            saved = self._saved.pop((hosted.name, site.site), {}) if site.data_at else {}
+            for column in declared:
+                kept = saved.get(column.name)
+                if kept is not None and 0 <= frame.at - kept.saved_at <= OLDEST_S:
+                    restored(kept, keys_of(site.topology, column.level), hosted.state[site.site][column.name])
 
     def _updated(self, hosted: _Hosted, result: Any) -> None:
         hosted.findings = result

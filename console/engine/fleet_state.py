@@ -1,19 +1,18 @@
-"""The merged state of the fleet: mergers, history, checks and detectors; owned by the compute thread alone."""
+"""The merged state of the fleet: mergers, history, what was judged of it; owned by the compute thread alone."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from console.core.alert_places import alerts_by_site
-from console.core.checks import CheckBook
 from console.core.history import HistoryRings
 from console.core.inventory import empty_topology
 from console.core.merge import SiteMerger
+from console.engine.guard import Guard
+from console.engine.judging import Judge
 from console.model.reading import AlertsPart, ColumnPart
-from console.model.snapshot import NO_DISAGREEMENTS, Frame, SiteFrame, Snapshot
+from console.model.snapshot import Frame, SiteFrame, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,47 +20,39 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from console.core.disagreements.book import DisagreementBook
     from console.engine.detectors import DetectorHost
     from console.engine.journal import Journal
+    from console.engine.memory import MemoryDesk
     from console.engine.record import SourceRecord
     from console.engine.setup import SessionConfig, SiteSetup
     from console.model.columns import Values
-    from console.model.disagreements import Disagreements
-    from console.model.events import CheckResult
     from console.model.reading import Part, Reading
     from console.model.snapshot import SourceStatus
     from console.model.views import HistoryRef
 
-COMPARE_EVERY_S = 5.0
 MOST_ODD = 4
-# So long voices that have not spoken yet are waited for: with one voice alone there is nothing to compare.
-LISTEN_S = 5.0
-
-log = logging.getLogger("console.engine")
-Result = TypeVar("Result")
 
 
 class FleetState:
     """Merges parts and makes snapshots, one short step after the other."""
 
     def __init__(
-        self, config: SessionConfig, records: Sequence[SourceRecord], detectors: DetectorHost, journal: Journal
+        self,
+        config: SessionConfig,
+        records: Sequence[SourceRecord],
+        detectors: DetectorHost,
+        journal: Journal,
+        memory: MemoryDesk | None = None,
     ) -> None:
         self._config = config
         self._records = records
-        self._detectors = detectors
         self._journal = journal
         self._mergers = {site.name: _merger(site, config) for site in config.sites}
         self._frames: dict[str, SiteFrame] = {}
         self._versions: dict[str, int] = {}
-        self._checkbook = CheckBook(config.checks, config.metrics)
-        self._checks: tuple[CheckResult, ...] = ()
-        self._disagreements = NO_DISAGREEMENTS
-        self._began_at = 0.0
+        self._guard = Guard()
+        self._judge = Judge(config, records, detectors, memory, self._guard)
         self._seen = False
-        self._compared: object = None
-        self._faults: dict[str, str] = {}
         self._seq = 0
         self.history = HistoryRings(config.metrics)
 
@@ -93,13 +84,12 @@ class FleetState:
         frame = Frame(now, self._config.fleet, self._config.metrics, sites)
         self._guard("history", lambda: self.history.append(frame), None)
         yield None
-        if not self._is_first_glance(frame):
-            yield from self._compare(frame)
-            told = self._disagreements
-            self._checks = self._guard("checks", lambda: self._checkbook.update(frame, now, told), self._checks)
-            yield None
-        self._guard("detectors", lambda: self._detectors.offer(frame), None)
-        yield self._snapshot(frame, extra_notices())
+        first = self._is_first_glance(frame)
+        if not first:
+            yield from self._judge.look(frame)
+        self._judge.show(frame)
+        draft = self._snapshot(frame, extra_notices)
+        yield from self._judge.remembered(draft, glance=first)
 
     def _is_first_glance(self, frame: Frame) -> bool:
         """Whether somebody looks who has seen no value yet: the first are shown before anything is judged."""
@@ -107,33 +97,6 @@ class FleetState:
             return False
         self._seen = any(site.data_at for site in frame.sites)
         return True
-
-    def _compare(self, frame: Frame) -> Iterator[None]:
-        """Compare the voices now and then, and at once when another one has spoken; at first all are waited for."""
-        self._began_at = self._began_at or frame.at
-        if frame.at - self._began_at < LISTEN_S and not all(record.spoke for record in self._records):
-            return
-        voices = [(site.site, bool(site.data_at), *site.reports, *site.facts) for site in frame.sites]
-        if voices == self._compared and frame.at - self._disagreements.at < COMPARE_EVERY_S:
-            return
-        self._compared = voices
-        from console.core.disagreements.hearing import hearing_of  # a dozen modules that the first picture needs not
-
-        hearing = hearing_of(tuple(record.status(frame.at) for record in self._records))
-        # Nobody looks on at a command: it has what each voice says spelled out only if it writes that.
-        steps = self._book.update(frame, hearing, spell=self._config.first_word)
-        last: Disagreements | None = self._disagreements
-        found: Disagreements | None = None
-        while found is None:
-            found = self._guard("disagreements", lambda: next(steps), last)  # after a fault the last ones stand
-            yield None
-        self._disagreements = found
-
-    @cached_property
-    def _book(self) -> DisagreementBook:
-        from console.core.disagreements.book import DisagreementBook
-
-        return DisagreementBook()
 
     def series(self, ref: HistoryRef) -> tuple[NDArray[np.float64], Values]:
         """Return the times and values of one field of one object."""
@@ -151,32 +114,22 @@ class FleetState:
             self._versions[name] = version
             self._journal.write({"event": "topology_changed", "site": name, "version": version})
 
-    def _guard(self, what: str, function: Callable[[], Result], fallback: Result) -> Result:
-        """Return the function's result; a fault in one stage is said once and leaves the others running."""
-        try:
-            result = function()
-        except Exception as error:
-            if what not in self._faults:
-                log.exception("%s: internal fault", what)
-            self._faults[what] = f"{what}: internal fault: {type(error).__name__}"
-            return fallback
-        self._faults.pop(what, None)
-        return result
-
-    def _snapshot(self, frame: Frame, extra_notices: tuple[str, ...]) -> Snapshot:
+    def _snapshot(self, frame: Frame, extra_notices: Callable[[], tuple[str, ...]]) -> Snapshot:
+        """Return the snapshot of a frame, without what is remembered and what serves say."""
         self._seq += 1
+        judge = self._judge
         has_data = any(site.data_at for site in frame.sites)
         return Snapshot(
             seq=self._seq,
             frame=frame,
             environment=self._config.environment,
-            findings=self._detectors.findings,
+            findings=judge.findings,
             alerts=tuple(alert for site in frame.sites for alert in site.alerts),
-            checks=self._checks,
+            checks=judge.checks,
             sources=tuple(self._status(record, frame.at) for record in self._records),
-            notices=(*self._unexpected(frame), *self._faults.values(), *self._detectors.complaints, *extra_notices),
+            notices=(*self._unexpected(frame), *self._guard.faults, *judge.complaints, *extra_notices()),
             loading=not has_data and not all(record.spoke for record in self._records),
-            disagreements=self._disagreements,
+            disagreements=judge.disagreements,
         )
 
     def _status(self, record: SourceRecord, now: float) -> SourceStatus:

@@ -80,13 +80,14 @@ class ReadingDesk:
 
     def sign_in(self, site: str, ask: Callable[[Question], Future[str | None]]) -> Future[str]:
         """Let a site's sources log in where they wait for that; `ask` is called on the loop thread."""
-        return self._later(lambda: self._sign_in(site, lambda question: asyncio.wrap_future(ask(question))))
+        return self.ask(lambda: self._sign_in(site, lambda question: asyncio.wrap_future(ask(question))))
 
     def way(self, site: str, host: str) -> Future[str]:
         """Return, when it is known, a socket to a host through what a person logged in to; empty for none."""
-        return self._later(lambda: self._way(site, host))
+        return self.ask(lambda: self._way(site, host))
 
-    def _later(self, work: Callable[[], Coroutine[Any, Any, str]]) -> Future[str]:
+    def ask(self, work: Callable[[], Coroutine[Any, Any, str]]) -> Future[str]:
+        """Return what the coroutine that a function makes comes to on the loop thread; it sees to its own limit."""
         told: Future[str] = Future()
 
         async def done() -> None:

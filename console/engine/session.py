@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from console.engine.compute import Compute
 from console.engine.detectors import DetectorHost
 from console.engine.fleet_state import FleetState, empty_snapshot
+from console.engine.job import Job
 from console.engine.journal import Journal
+from console.engine.keeping import Keeping
 from console.engine.mailbox import MailboxFull
 from console.engine.publish import Publisher
 from console.engine.reading_desk import ReadingDesk
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from console.core.query import Rows
+    from console.engine.journal import JournalPage
     from console.engine.log_stream import LogStream
     from console.engine.setup import SessionConfig
     from console.engine.voices import VoiceDesk
+    from console.model.incidents import Deed
     from console.model.levels import Level
     from console.model.place import Place, Size
     from console.model.ports import Question, Subject
@@ -36,7 +40,9 @@ if TYPE_CHECKING:
     from console.model.views import View
     from console.model.voices import VoiceRecord
 
-JOURNAL_SHARE_S = 0.4
+# What the journal and the memory have at the end, however long the others take; and the journal alone.
+LAST_SHARE_S = 0.8
+JOURNAL_CLOSE_S = 0.2
 # Sources that answer at once are not kept waiting by a snapshot of nothing.
 FIRST_TICK_S = 0.25
 LOOK_BACK_S = 900.0
@@ -69,7 +75,9 @@ class Session:
         self._view_worker = PluginWorker("gigadeck-views", config.plugin_limit_s, config.clock, self._disable)
         self._detector_worker = PluginWorker("gigadeck-detectors", config.plugin_limit_s, config.clock, self._disable)
         self._detectors = DetectorHost(config.detectors, self._detector_worker, lambda job: self._compute.post(job))
-        self._state = FleetState(config, self._records, self._detectors, self._journal)
+        self._keeping = Keeping(config, self._records, lambda: self._compute.hasten())
+        memory = self._keeping.memory
+        self._state = FleetState(config, self._records, self._detectors, self._journal, memory)
         self._desk = ReadingDesk(config, self._records, self._state, self._watch)
         self._compute = Compute(
             self._desk,
@@ -96,6 +104,7 @@ class Session:
             self._started = True
         self._journal.start()
         self._journal.write({"event": "started", "fleet": self.config.fleet})
+        self._keeping.start()
         self._view_worker.start()
         self._detector_worker.start()
         self._compute.start()
@@ -129,6 +138,17 @@ class Session:
     def way(self, site: str, host: str) -> Future[str]:
         """Return, when it is known, a UNIX socket to a host through what a person logged in to; empty for none."""
         return self._kept(self._desk.way(site, host))
+
+    def keep(self, deed: Deed) -> Future[str]:
+        """Keep what a person does, for good; return, when that is so, what it came to in words.
+
+        It goes to the site's `gigadeck serve` where there is one, else to our own memory. Raises (through the future)
+        RefusedError, StateError, SourceError.
+        """
+        what = {"kind": deed.kind.value, "site": deed.site, "subject": deed.subject, "author": deed.author}
+        self._journal.write({"event": "deed", **what})
+        # Closing does not end it: what is on its way to the disk then is told as it turns out.
+        return self._keeping.keep(deed, self._publisher.latest, self._desk)
 
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot, None before the first."""
@@ -169,7 +189,7 @@ class Session:
     def run(self, function: Callable[[], Result], *, key: Hashable = None) -> Future[Result]:
         """Run a short function on the compute thread; one that still waits under the same `key` is cancelled for it."""
         future: Future[Result] = Future()
-        job = _Job(function, future)
+        job = Job(function, future)
         if self._closed:
             settle(future, error=NoDataError("the session is closed"))
             return future
@@ -178,7 +198,7 @@ class Session:
         except MailboxFull:
             settle(future, error=NoDataError("the engine is busy: too many requests are waiting"))
             return future
-        if isinstance(replaced, _Job):
+        if isinstance(replaced, Job):
             replaced.future.cancel()
         return self._kept(future)
 
@@ -204,6 +224,10 @@ class Session:
         """Follow the logs of a node, a GPU or a job, from so many seconds ago on; close what is returned."""
         return self._voices.follow(self._subject(row_id), self.config.clock.time() - since_s)
 
+    def journal(self, after: int, limit: int) -> JournalPage:
+        """Return up to `limit` of the newest entries of the journal after a number."""
+        return self._journal.after(after, limit)
+
     def statistics(self) -> dict[str, dict[str, float]]:
         """Return the engine's own health by part: lag, queues, times, what was dropped."""
         return {
@@ -213,6 +237,7 @@ class Session:
             "detectors": {**self._detector_worker.statistics(), "skipped": self._detectors.skipped},
             "journal": {"dropped": self._journal.dropped},
             "history": {"memory_bytes": self._state.history.memory_bytes},
+            **self._keeping.statistics(),
         }
 
     @cached_property
@@ -271,8 +296,9 @@ class Session:
     def _join(self, deadline: float) -> None:
         self._journal.write({"event": "stopped"})
         for part in (self._compute, self._desk, self._view_worker, self._detector_worker):
-            if not part.join(max(0.0, deadline - JOURNAL_SHARE_S - time.monotonic())):
+            if not part.join(max(0.0, deadline - LAST_SHARE_S - time.monotonic())):
                 log.warning("%s did not stop in time and is left behind", type(part).__name__)
+        self._keeping.close(self._detectors, max(0.1, deadline - JOURNAL_CLOSE_S - time.monotonic()))
         self._journal.close(max(0.1, deadline - time.monotonic()))
 
 
@@ -280,19 +306,3 @@ def _first_tick_s(config: SessionConfig) -> float:
     """Return when to say what there is: soon to somebody who looks, at the usual time to who waits for all."""
     period_s = 1.0 / config.snapshot_hz
     return min(FIRST_TICK_S, period_s) if config.first_word else period_s
-
-
-class _Job:
-    """A function on its way to the compute thread, with the future that waits for it."""
-
-    def __init__(self, function: Callable[[], Any], future: Future[Any]) -> None:
-        self.function = function
-        self.future = future
-
-    def __call__(self) -> None:
-        if self.future.done():
-            return
-        try:
-            settle(self.future, result=self.function())
-        except Exception as error:
-            settle(self.future, error=error)

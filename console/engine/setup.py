@@ -11,7 +11,7 @@ from console.model.builtin_metrics import BUILTIN
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from console.core.layout import Layout
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.model.metrics import MetricTable
     from console.model.ports import Clock, Detector, Panel, Source
     from console.model.topology import SiteTopology
+    from console.state.store import Store
 
 DEFAULT_CADENCE_S = 15.0
 DEFAULT_TIMEOUT_S = 30.0
@@ -55,11 +56,29 @@ class SiteSetup:
 
 
 @dataclass(frozen=True, eq=False)
+class MemorySetup:
+    """Where our own memory is.
+
+    `open_store` opens it, to be written or (True) only to be read; it is called on the state thread, and again after
+    failures. None keeps everything in RAM, until the program ends. `where` says in words where it is (no secret),
+    `shared` that others write there too. `author` is who does what has no author; `fence` returns the number that a
+    leader writes with.
+    """
+
+    open_store: Callable[[bool], Store] | None = None
+    where: str = ""
+    shared: bool = False
+    author: str = ""
+    fence: Callable[[], int | None] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class SessionConfig:
     """Everything that a session needs; `plugin_limit_s` is when a plugin's call counts as one that never returns.
 
     With `first_word` the first source that speaks makes a snapshot at once; else only the last one does, for those who
-    wait for all of them anyway.
+    wait for all of them anyway. Without `memory` there are no incidents but those that a `gigadeck serve` tells of;
+    `read_only` refuses what people would do.
     """
 
     fleet: str
@@ -73,5 +92,7 @@ class SessionConfig:
     journal_path: Path | None = None
     plugin_limit_s: float = 3.0
     first_word: bool = True
+    memory: MemorySetup | None = None
+    read_only: bool = False
     clock: Clock = field(default_factory=SystemClock)
     sleep: Sleep = asyncio.sleep

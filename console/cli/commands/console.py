@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from typing import IO, TYPE_CHECKING
@@ -41,7 +40,9 @@ def open_console(choice: Choice, demo: Demo | None = None, link: Link | None = N
     from console.cli.opening import set_up_logging
 
     set_up_logging(choice, quiet=True)
-    fleet = open_fleet(choice.fleet, sites=choice.sites, read_only=choice.read_only, demo=demo, keep_journal=True)
+    fleet = open_fleet(
+        choice.fleet, sites=choice.sites, read_only=choice.read_only, demo=demo, keep_journal=True, with_memory=True
+    )
     from console.cli.interpreter import keep_pauses_short
     from console.ui.run import run_app
 
@@ -52,6 +53,7 @@ def open_console(choice: Choice, demo: Demo | None = None, link: Link | None = N
 def app_setup(fleet: Fleet, link: Link | None = None, choice: Choice | None = None) -> AppSetup:
     """Return what the screen is built from: the fleet, the panels, the themes and the user's settings."""
     from console.cli.shells import FleetShells
+    from console.config.person import user_name
     from console.config.places import state_dir
     from console.ui.setup import DEFAULT_THEME, AppSetup, PanelInfo
     from console.wiring import all_themes, user_settings
@@ -68,7 +70,7 @@ def app_setup(fleet: Fleet, link: Link | None = None, choice: Choice | None = No
         environment=fleet.environment,
         read_only=fleet.read_only,
         theme=settings.theme or DEFAULT_THEME,
-        user=_user(),
+        user=user_name(),
         utc=settings.clock != "site",
         keys=settings.keys,
         notices=[*broken, *map(str, theme_faults), *map(str, setting_faults)],
@@ -117,10 +119,3 @@ def print_status(choice: Choice, demo: Demo | None) -> int:
     with running(fleet, choice):
         write_status(settled(fleet, choice), shape, level="site", by="")
     return Exit.DONE
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in a container
-        return ""

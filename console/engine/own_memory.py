@@ -1,0 +1,52 @@
+"""Makes the memory of a fleet: in the database that its file names, else in a file of this user, else in RAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.engine.setup import MemorySetup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from console.state.store import Store
+
+SQLITE = "sqlite:"
+
+
+def ram_memory(author: str) -> MemorySetup:
+    """Return a memory that ends with the program: the emulator's world does so too."""
+    return MemorySetup(where="RAM: it ends with this program", author=author)
+
+
+def own_memory(
+    fleet: str, url: str, *, base: Path, author: str, fence: Callable[[], int | None] | None = None
+) -> MemorySetup:
+    """Return the memory of a fleet at a database URL (empty: a file of this user); nothing is opened yet.
+
+    A relative SQLite path starts at `base`. The words for it hold no secret; an URL that is none is told as
+    trouble when it is opened.
+    """
+    from console.config.places import memory_path
+
+    address = url or f"sqlite:///{memory_path(fleet)}"
+
+    def open_it(read_only: bool) -> Store:
+        from console.state.store import (
+            open_store,
+        )  # brings SQLAlchemy along: on the state thread, after the first frame
+
+        if not url and not read_only:
+            memory_path(fleet).parent.mkdir(parents=True, exist_ok=True)
+        return open_store(address, realm=fleet, base=base, read_only=read_only)
+
+    return MemorySetup(open_it, _words(address), shared=not address.startswith(SQLITE), author=author, fence=fence)
+
+
+def _words(url: str) -> str:
+    """Return an address without its password and its parameters."""
+    scheme, slashes, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    return f"{scheme}{slashes}{user.partition(':')[0]}{at}{host}{slash}{path.partition('?')[0]}"
