@@ -108,6 +108,7 @@ class SiteMerger:
 
     def apply(self, part: Part, *, source: str, stale_after_s: float, received_at: float) -> None:
         """Merge one part of a reading; a part that makes no sense here changes nothing but the list of strangers."""
+        voice: str = getattr(part, "voice", "") or source
         if isinstance(part, ColumnPart):
             self._column(part, source, stale_after_s, received_at)
         elif isinstance(part, AggregatePart):
@@ -117,14 +118,14 @@ class SiteMerger:
         elif isinstance(part, JobsPart):
             self._job_list(part, source, received_at)
         elif isinstance(part, NodeReportsPart):
-            self._node_reports(part, source, received_at)
+            self._node_reports(part, voice, received_at)
         elif isinstance(part, FactsPart):
-            self._node_facts(part, source, received_at)
+            self._node_facts(part, voice, received_at)
         elif isinstance(part, EventsPart):
             newest = islice(part.events, max(0, len(part.events) - MOST_EVENTS), None)
             self._events.extend(addressed(newest, self.topology, self._joiner.node_row))
         else:
-            self._words(part, source)
+            self._words(part, voice)
 
     def _words(self, part: AlertsPart | ReservationsPart | RawPart | JudgedPart, source: str) -> None:
         if isinstance(part, AlertsPart):

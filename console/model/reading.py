@@ -138,7 +138,10 @@ class JobsPart:
 
 @dataclass(frozen=True, eq=False)
 class NodeReportsPart:
-    """What a scheduler says of all its nodes, in the order of `keys` (as in `NodeReports`, whose rows are ours)."""
+    """What a scheduler says of all its nodes, in the order of `keys` (as in `NodeReports`, whose rows are ours).
+
+    `voice`, here and in other parts, names who says so where that is not the source itself, but one that it reads from.
+    """
 
     keys: NamedKeys
     states: tuple[NodeState, ...]
@@ -147,6 +150,7 @@ class NodeReportsPart:
     gpus_allocated: NDArray[np.int16]
     reasons: Mapping[int, NodeReason] = field(default_factory=dict)
     at: float = 0.0
+    voice: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +165,7 @@ class AlertsPart:
     """All alerts that another system has now, in place of those it had before; labels lead to places."""
 
     alerts: tuple[Alert, ...]
+    voice: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +184,7 @@ class FactsPart:
     keys: NamedKeys
     values: tuple[str, ...]
     at: float = 0.0
+    voice: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +193,7 @@ class ReservationsPart:
 
     reservations: tuple[Reservation, ...]
     at: float = 0.0
+    voice: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ _DTYPES = {"uint8": "<u1", "int32-le": "<i4", "float32-le": "<f4"}
 
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+OrNone = Annotated[int, msgspec.Meta(ge=-1, le=2**53)]
 At = Annotated[float, msgspec.Meta(ge=0, le=LATEST_AT)]
 Degrees = Annotated[float, msgspec.Meta(ge=-360, le=360)]
 
@@ -68,13 +69,14 @@ class WireSites(msgspec.Struct):
 
 
 class WireInfo(msgspec.Struct):
-    """The part of `info` that a client needs."""
+    """The part of `info` that a client needs; `stream` is the version of the stream that is served, 0 for none."""
 
     api: int
     site: str
     topology: str
     cadence_s: float
     server: str = ""
+    stream: int = 0
 
 
 class WireJob(msgspec.Struct, gc=False):
@@ -95,6 +97,18 @@ class WireJob(msgspec.Struct, gc=False):
     start_at: At = 0.0
     end_at: At = 0.0
     time_limit_s: At = 0.0
+    unlimited: bool = False
+    tasks: Count = 1
+    words: str = ""
+    array: str = ""
+    restarts: OrNone = -1
+    exit_code: OrNone = -1
+    exit_signal: OrNone = -1
+    requeue: bool | None = None
+    output: str = ""
+    comment: str = ""
+    features: str = ""
+    reservation: str = ""
 
 
 class WireJobs(msgspec.Struct):
@@ -104,6 +118,8 @@ class WireJobs(msgspec.Struct):
     at: At
     jobs: list[WireJob]
     gpu_job: WireBlock
+    node_starts: WireBlock | None = None
+    node_rows: WireBlock | None = None
 
 
 class WireEvent(msgspec.Struct, gc=False):
@@ -188,6 +204,11 @@ class Faults:
     def bad(self, what: str) -> BadPayload:
         """Return the error for a body that is not what the API promises."""
         return BadPayload(self.site, self.source, what, "is `url` a gigadeck site API of version 1?")
+
+    def version(self, theirs: str, ours: int, number: int) -> BadPayload:
+        """Return the error for a server of another version, with which side is to be updated."""
+        advice = "update gigadeck here" if number > ours else "update gigadeck on the server"
+        return BadPayload(self.site, self.source, f"the server speaks {theirs}, we speak {ours}", advice)
 
     def decode(self, data: bytes | memoryview | msgspec.Raw, shape: type[T], what: str) -> T:
         """Return a msgpack body in a shape; raises BadPayload."""
