@@ -17,7 +17,7 @@ from console.config.structure import (
     text,
     unknown_key,
 )
-from console.config.text_fields import count, metric_name, name, one_or_more, positive, words
+from console.config.text_fields import count, metric_name, name, one_or_more, positive, url, words
 from console.config.units import duration_s
 
 
@@ -36,6 +36,24 @@ def web_path(raw: Any, _: Any = None) -> str:
     return path
 
 
+def socket_path(raw: Any, _: Any = None) -> str:
+    """Take the absolute path of a UNIX socket; the longest that a system takes has 107 characters."""
+    path = text(raw)
+    if not path.startswith("/") or "\0" in path or len(path.encode()) > LONGEST_SOCKET:
+        raise Fault(f"expected the path of a UNIX socket such as /run/gigadeck/muc1.sock, found {described(raw)}")
+    return path
+
+
+def servers(raw: Any, _: Any = None) -> tuple[str, ...]:
+    """Take a URL or the path of a UNIX socket, or a list of them."""
+    listed = raw if isinstance(raw, list) else [raw]
+    return tuple(each for _, each in gathered(enumerate(listed), _server))
+
+
+def _server(raw: Any) -> str:
+    return socket_path(raw) if isinstance(raw, str) and raw.startswith("/") else url(raw)
+
+
 def slurm_api(raw: Any, _: Any = None) -> str:
     """Take `auto` or a version of slurmrestd's API such as `v0.0.41`."""
     version = text(raw)
@@ -43,6 +61,8 @@ def slurm_api(raw: Any, _: Any = None) -> str:
         raise Fault(f"expected auto or a version such as v0.0.41, found {described(raw)}")
     return version
 
+
+LONGEST_SOCKET = 107
 
 # `prometheus`: which dialect, which series are ours, whether recording rules (`gigadeck rules`) are used, how a full
 # sweep is read and how often, and expressions for what no site has under one name. `dcgm`: the exporters (host lists,
@@ -59,7 +79,9 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
         "sweep_cadence": positive(duration_s),
         "queries": queries,
     },
-    "site": {"site": name},
+    # `site`: its name there, a UNIX socket in place of `url`, and other servers of the same site (URLs, or sockets),
+    # which are read while the first one does not answer.
+    "site": {"site": name, "socket": socket_path, "also": servers},
     "dcgm": {
         "targets": one_or_more,
         "targets_file": text,
@@ -112,9 +134,17 @@ OPTIONS: Mapping[str, Mapping[str, Hook]] = {
 }
 WITHOUT_URL = frozenset({"emulator", "kubernetes", "ssh", "nvml", "redfish"})
 # Kinds that take other keys in place of a URL.
-INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {"dcgm": ("targets", "targets_file"), "slurm": ("socket", "ssh")}
+INSTEAD_OF_URL: Mapping[str, tuple[str, ...]] = {
+    "dcgm": ("targets", "targets_file"),
+    "slurm": ("socket", "ssh"),
+    "site": ("socket",),
+}
 # Keys of a kind that are ways to the same thing: one of them, not several.
-WAYS: Mapping[str, tuple[str, ...]] = {"slurm": ("url", "socket", "ssh"), "kubernetes": ("url", "kubeconfig")}
+WAYS: Mapping[str, tuple[str, ...]] = {
+    "slurm": ("url", "socket", "ssh"),
+    "kubernetes": ("url", "kubeconfig"),
+    "site": ("url", "socket"),
+}
 # Kinds that must not be asked more often: every list of Slurm's costs slurmctld, and a BMC is a small computer.
 SHORTEST_CADENCE_S: Mapping[str, float] = {"slurm": 30.0, "redfish": 60.0}
 # Kinds whose cadence is that of each of many endpoints: the source itself says how often what came is taken.

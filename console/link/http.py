@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +16,8 @@ from console.link.shared import Shared
 from console.model.errors import RateLimited, Redirected, SourceError, TooLarge, Unauthorized
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
     import httpx
 
     from console.config.values import SourceConfig
@@ -312,7 +313,9 @@ class HttpLink:
         check_start(self.endpoint, content, accept)
         elapsed_s = time.perf_counter() - started
         headers = dict(response.headers)
-        return Body(content, response.status_code, headers, self._clock(), elapsed_s, reader.wire_bytes, date_of(headers))
+        return Body(
+            content, response.status_code, headers, self._clock(), elapsed_s, reader.wire_bytes, date_of(headers)
+        )
 
     async def _error_text(self, response: httpx.Response) -> str:
         """Return what a JSON error body says, in a few words; anything else is not repeated."""

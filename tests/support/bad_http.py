@@ -149,8 +149,10 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
 
 
 @asynccontextmanager
-async def bad_server(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[BadServer]:
-    """Serve on a free loopback port until the block ends."""
+async def bad_server(
+    behaviour: Behaviour, tls: ssl.SSLContext | None = None, *, port: int = 0, socket: str = ""
+) -> AsyncIterator[BadServer]:
+    """Serve on a free loopback port (or the one that is named, or on a UNIX socket) until the block ends."""
     bad = BadServer(behaviour, "https" if tls else "http")
     tasks: set[asyncio.Task[None]] = set()
 
@@ -161,8 +163,11 @@ async def bad_server(behaviour: Behaviour, tls: ssl.SSLContext | None = None) ->
         with suppress(asyncio.CancelledError):
             await bad.serve(reader, writer)
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
-    bad.port = server.sockets[0].getsockname()[1]
+    if socket:
+        server = await asyncio.start_unix_server(handle, socket)
+    else:
+        server = await asyncio.start_server(handle, "127.0.0.1", port, ssl=tls)
+        bad.port = server.sockets[0].getsockname()[1]
     try:
         yield bad
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,8 @@ from console.link.shared import Shared
 from console.model.errors import ConsoleError, InsecureLink, RateLimited, Redirected, SourceError, Unauthorized
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     import httpx
 
     from console.config.values import SourceConfig

@@ -49,7 +49,7 @@ class Rig:
             transport=httpx.MockTransport(self.answer),
             clock=lambda: self.now,
         )
-        self.source = SiteSource(self.site, "api", self.there, BUILTIN, link, monotonic=lambda: self.now)
+        self.source = SiteSource(self.site, "api", self.there, BUILTIN, [link], monotonic=lambda: self.now)
 
     def restart(self) -> None:
         self.feed = Feed(self.world, lambda: self.now, 1.0)
