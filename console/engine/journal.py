@@ -7,7 +7,11 @@ import logging
 import os
 import queue
 import threading
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,18 +21,34 @@ if TYPE_CHECKING:
     from console.model.ports import Clock
 
 CAPACITY = 10_000
+TAIL = 2_000
 
 log = logging.getLogger("console.engine")
 
 
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """Entries after a number, oldest first; `oldest` is the lowest number kept (0: none), `last` the highest."""
+
+    oldest: int
+    last: int
+    entries: tuple[tuple[int, Mapping[str, object]], ...]
+
+
 class Journal:
-    """Append-only JSON lines; an event that finds the queue full is counted, and the count is written."""
+    """Append-only JSON lines; an event that finds the queue full is counted, and the count is written.
+
+    The newest 2,000 are also kept by number, from 1, for those who ask (`after`), whether there is a file or not.
+    """
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
         self._path = path
         self._clock = clock
         self._queue: queue.Queue[Mapping[str, object] | None] = queue.Queue(CAPACITY)
         self._thread: threading.Thread | None = None
+        self._tail: deque[tuple[int, Mapping[str, object]]] = deque(maxlen=TAIL)
+        self._last = 0
+        self._lock = threading.Lock()
         self.dropped = 0
         self.broken = ""
 
@@ -40,12 +60,23 @@ class Journal:
 
     def write(self, event: Mapping[str, object]) -> None:
         """Add one event, stamped with the time; never blocks."""
+        entry = {"at": round(self._clock.time(), 3), **event}
+        with self._lock:
+            self._last += 1
+            self._tail.append((self._last, entry))
         if self._path is None or self.broken:
             return
         try:
-            self._queue.put_nowait({"at": round(self._clock.time(), 3), **event})
+            self._queue.put_nowait(entry)
         except queue.Full:
             self.dropped += 1
+
+    def after(self, number: int, limit: int) -> JournalPage:
+        """Return up to `limit` of the newest entries after a number."""
+        with self._lock:
+            oldest = self._tail[0][0] if self._tail else 0
+            first = max(0, number + 1 - oldest)
+            return JournalPage(oldest, self._last, tuple(islice(self._tail, first, first + limit)))
 
     def close(self, timeout_s: float) -> None:
         """Write what is queued and stop; gives up after `timeout_s`."""

@@ -1,0 +1,94 @@
+"""One site as it is served: its encoder (encode thread alone), its ring, its events, and the clients that listen."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import TYPE_CHECKING
+
+from console.core.site_api.stream import SiteEncoder
+from console.model.errors import NoDataError
+from console.model.values import dataclass
+from console.serve.event_log import EventLog
+from console.serve.ring import Ring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from console.model.metrics import MetricTable
+    from console.model.snapshot import Snapshot
+    from console.serve.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where a client begins: the records that it gets first, and its position in the ring behind them."""
+
+    resumed: bool
+    seq: int
+    records: tuple[bytes, ...]
+    position: int
+
+
+class SiteFeed:
+    """One life of one site's stream: `log` names it."""
+
+    def __init__(self, site: str, metrics: MetricTable, keeper: str, *, ring_bytes: int, ring_s: float) -> None:
+        self.site = site
+        self.log = f"{site}-{secrets.token_hex(6)}"
+        self.ring = Ring(most_bytes=ring_bytes, most_s=ring_s)
+        self.events = EventLog()
+        self.clients: dict[str, Client] = {}
+        self._encoder = SiteEncoder(site, metrics, log=self.log, keeper=keeper)
+        self._snapshot: Snapshot | None = None
+        self._paths: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def update(self, snapshot: Snapshot, at: float) -> Mapping[str, bytes]:
+        """Encode a snapshot (encode thread); return the records for single clients, by the place they look at."""
+        frame = snapshot.frame.site(self.site)
+        if frame is None or snapshot is self._snapshot:
+            return {}
+        self._snapshot = snapshot
+        self.events.take(frame.events)
+        self.ring.begin(self._encoder.seq)
+        self.ring.append(self._encoder.update(snapshot), at)
+        with self._lock:
+            paths = list(self._paths)
+        return self.ranges(paths)
+
+    def ranges(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Return a record for each of the places that something is due for (encode thread)."""
+        if self._snapshot is None:
+            return {}
+        made = {path: self._encoder.focus(self._snapshot, path) for path in paths}
+        return {path: record.data for path, record in made.items() if record is not None}
+
+    def open(self, log: str, after: int) -> Opening:
+        """Return where a client begins (encode thread): behind what it has, or anew; raises NoDataError."""
+        seq = self._encoder.seq
+        if log == self.log:
+            position = self.ring.position_after(after)
+            if position is not None:
+                return Opening(True, seq, (), position)
+        records = self._encoder.opening()
+        if not records:
+            raise NoDataError(f"{self.site}: nothing has been read of this site yet; try again in a moment")
+        return Opening(False, seq, tuple(record.data for record in records), self.ring.end)
+
+    def looked_at(self, path: str, by: int) -> None:
+        """Count who looks at a place, `by` more or less; from any thread."""
+        if not path:
+            return
+        with self._lock:
+            self._paths[path] = self._paths.get(path, 0) + by
+            if self._paths[path] <= 0:
+                del self._paths[path]
+
+    def wake(self, ranges: Mapping[str, bytes]) -> None:
+        """Tell every client that there is news (loop thread)."""
+        for client in self.clients.values():
+            record = ranges.get(client.path) if client.path else None
+            if record is not None:
+                client.give(record)
+            client.news.set()
