@@ -154,17 +154,26 @@ class Vault:
             del work.changes[id]
 
     def _write(self, store: Store, work: Work) -> None:
-        if not work:
-            return
-        from console.engine.saved_columns import pack
+        if work.deeds or work.changes:
+            self._write_words(store, work)
+            work.deeds, work.changes = [], {}
+        if work.columns:
+            from console.engine.saved_columns import pack
 
+            # By themselves: they are large, and nobody waits for them.
+            with store.begin(self._number()) as writer:
+                writer.put_baselines(tuple(pack(work.columns)))
+            work.columns = ()
+
+    def _number(self) -> int | None:
+        return self._fence() if self._fence else None
+
+    def _write_words(self, store: Store, work: Work) -> None:
         draft = Draft(self._memory)
-        with store.begin(self._fence() if self._fence else None) as writer:
+        with store.begin(self._number()) as writer:
             writer.put_incidents(tuple(work.changes.values()))
             answers = [(pending, self._do(pending.deed, draft, writer)) for pending in work.deeds]
             _put(draft, writer)
-            if work.columns:
-                writer.put_baselines(tuple(pack(work.columns)))
         self.commits += 1
         self.kept += len(answers)
         with self._lock:

@@ -33,7 +33,9 @@ NEVER = (
     "httpx",
     "msgspec",
     "numpy.ma",
+    "sqlalchemy",
     "starlette",
+    "uvicorn",
     "yaml",
 )
 NO_SCREEN = (
@@ -60,7 +62,7 @@ from console.cli.interpreter import tune
 tune()
 from console.cli.commands.console import app_setup
 from console.wiring import Demo, open_fleet
-fleet = open_fleet("demo", demo=Demo(gpus=64))
+fleet = open_fleet("demo", demo=Demo(gpus=64), with_memory=True)
 setup = app_setup(fleet)
 from console.ui.app import ConsoleApp
 
