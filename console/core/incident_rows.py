@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.core.incident_entry import by_urgency, is_open
-from console.core.signs.draft import noun
+from console.core.signs.draft import counted
 from console.model.events import AlertState
 from console.model.levels import Level
 from console.model.values import dataclass
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from console.model.snapshot import Snapshot
 
 NOBODY = "-"
-COUNTED = ("check:", "disagreement:")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +74,15 @@ class IncidentRow:
 
     @property
     def text(self) -> str:
-        """What is wrong, in words: counted over all sites where it counts rows."""
+        """What is wrong, in words: of several, what the first says, with the count of all."""
         sign = self.first.sign
-        total = sum(each.sign.matches for each in self.incidents)
-        counts = sign.key.startswith(COUNTED) and sign.level not in (Level.FLEET, Level.SITE) and total > 0
-        return f"{noun(sign.level, total)}: {sign.title}" if counts and len(self.incidents) > 1 else sign.text
+        signs = [each.sign for each in self.incidents]
+        own = [f"{counted(each.key, each.level, each.matches)}: " for each in signs]
+        counts = all(each.matches == 1 or each.text.startswith(prefix) for each, prefix in zip(signs, own, strict=True))
+        if len(signs) == 1 or not counts or sign.level in (Level.FLEET, Level.SITE):
+            return sign.text
+        total = counted(sign.key, sign.level, sum(each.matches for each in signs))
+        return f"{total}: {sign.text.removeprefix(own[0])}"
 
     @property
     def taken_by(self) -> str:

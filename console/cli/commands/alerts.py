@@ -9,7 +9,7 @@ import click
 from console.cli.options import Choice, Shape, fleet_options, shape_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from console.model.incidents import DeedKind
     from console.model.snapshot import Snapshot
@@ -45,7 +45,7 @@ def alerts(context: click.Context, what: str, resolved: bool, shape: Shape, choi
     from console.cli.deeds import remembered
     from console.cli.opening import opened, require_data
 
-    with opened(choice) as fleet:
+    with opened(choice, memory=True) as fleet:
         snapshot = remembered(fleet, choice)
         if not snapshot.incidents:
             require_data(snapshot, choice)
@@ -95,7 +95,7 @@ def _write_table(rows: Sequence[dict[str, Any]], fields: Sequence[str], shape: S
         TableColumn(
             name,
             _TITLES.get(name, name),
-            [_cell(name, row[name]) for row in rows],
+            [_cell(name, row) for row in rows],
             align=Align.RIGHT if name in _RIGHT else Align.LEFT,
         )
         for name in fields
@@ -103,9 +103,10 @@ def _write_table(rows: Sequence[dict[str, Any]], fields: Sequence[str], shape: S
     write_columns(Table(columns, [row["id"] for row in rows], total=len(rows), empty="no incident is open"), shape)
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, row: Mapping[str, Any]) -> str:
     from console.present.formats import format_value
 
+    value = row[name]
     if value is None or value == []:
         return "-"
     if name == "age_s":
@@ -155,7 +156,7 @@ def _keep_all(kind: DeedKind, ids: Sequence[str], text: str, choice: Choice, *, 
     from console.cli.deeds import deed, keep, remembered, tell
     from console.cli.opening import opened
 
-    with opened(choice) as fleet:
+    with opened(choice, memory=True) as fleet:
         snapshot = remembered(fleet, choice)
         sites = {each.id: each.site for each in snapshot.incidents}
         named = [each.removeprefix(INCIDENT) for each in ids]

@@ -38,7 +38,7 @@ def note(words: tuple[str, ...], as_list: bool, drop: str, shape: Shape, choice:
     from console.cli.deeds import remembered
     from console.cli.opening import opened
 
-    with opened(choice, plugins=False) as fleet:
+    with opened(choice, plugins=False, memory=True) as fleet:
         snapshot = remembered(fleet, choice)
         if as_list:
             return _write_notes(snapshot, words[0] if words else "", shape)

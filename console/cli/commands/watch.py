@@ -13,6 +13,7 @@ from console.model.events import AlertState
 
 if TYPE_CHECKING:
     from console.model.events import Alert
+    from console.model.incidents import Incident
     from console.model.snapshot import Snapshot
 
 KINDS = ("alerts", "jobs", "snapshots")
@@ -31,14 +32,14 @@ def watch(what: str, for_s: float | None, from_seq: int, choice: Choice) -> None
 
     \b
     Example:
-      gigadeck watch --fleet demo --what alerts --for 10m | jq -r 'select(.type == "check") | .text'
+      gigadeck watch --fleet demo --what alerts --for 10m | jq -r 'select(.type == "incident") | .text'
     """
     kinds = frozenset(each.strip() for each in what.split(",") if each.strip())
     if not kinds or kinds - set(KINDS):
         raise click.UsageError(f"--what takes any of {', '.join(KINDS)}")
     from console.cli.opening import opened
 
-    with opened(choice) as fleet:
+    with opened(choice, memory=True) as fleet:
         stream = EventStream(kinds, from_seq)
         unsubscribe = fleet.session.subscribe(stream.offer)
         try:
@@ -72,6 +73,7 @@ class EventStream:
         self._dropped = 0
         self._checks: dict[str, str] = {}
         self._told: dict[tuple[str, str], Alert] = {}
+        self._incidents: dict[str, Incident] = {}
         self._jobs: dict[tuple[str, str], str] = {}
 
     def offer(self, snapshot: Snapshot) -> None:
@@ -87,8 +89,8 @@ class EventStream:
             snapshot = self._waiting.get(timeout=timeout_s)
         except queue.Empty:
             return []
-        found = [*self._loss(snapshot), *self._checked(snapshot), *self._alerts(snapshot)]
-        found += [*self._job_changes(snapshot), *self._shot(snapshot)]
+        found = [*self._loss(snapshot), *self._incident_changes(snapshot), *self._checked(snapshot)]
+        found += [*self._alerts(snapshot), *self._job_changes(snapshot), *self._shot(snapshot)]
         return [event for event in map(self._number, found) if event["seq"] > self._from]
 
     def heartbeat(self, at: float) -> Event:
@@ -102,6 +104,19 @@ class EventStream:
     def _loss(self, snapshot: Snapshot) -> list[Event]:
         dropped, self._dropped = self._dropped, 0
         return [{"at": round(snapshot.at, 3), "type": "dropped", "dropped": dropped}] if dropped else []
+
+    def _incident_changes(self, snapshot: Snapshot) -> list[Event]:
+        """Return the incidents that are new, in another state, worse or better, or that somebody else has taken on."""
+        if "alerts" not in self._kinds:
+            return []
+        before, self._incidents = self._incidents, {each.id: each for each in snapshot.incidents}
+        events: list[Event] = []
+        for id, incident in self._incidents.items():
+            was = before.get(id)
+            news = was is None and incident.state is not AlertState.RESOLVED
+            if news or (was is not None and was is not incident and _turn(was) != _turn(incident)):
+                events.append(_incident_event(snapshot.at, incident, was))
+        return events
 
     def _alerts(self, snapshot: Snapshot) -> list[Event]:
         """Return the alerts of other systems that are new, in another state, or gone (`resolved`)."""
@@ -176,6 +191,24 @@ class EventStream:
                 "sites": list(rows.to_dicts(0, len(rows.ids))),
             }
         ]
+
+
+def _turn(incident: Incident) -> tuple[object, ...]:
+    """Return what of an incident is worth an event when it changes."""
+    return incident.state, incident.sign.severity, incident.acknowledgement
+
+
+def _incident_event(at: float, incident: Incident, was: Incident | None) -> Event:
+    from console.core.incident_query import incident_row
+
+    row = incident_row(incident, at)
+    wanted = ("id", "state", "severity", "site", "path", "title", "text", "since", "gpus", "jobs", "acknowledged_by")
+    event: Event = {"at": round(at, 3), "type": "incident", **{name: row[name] for name in wanted}}
+    event |= {name: row[name] for name in ("note", "key", "folds", "returns", "keeper")}
+    return event | {
+        "was": was.state.value if was else None,
+        "severity_was": was.sign.severity.value if was else None,
+    }
 
 
 def _alert_event(at: float, alert: Alert, state: AlertState, was: Alert | None) -> Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.core.signs.draft import PATHS_SHOWN, Draft, level_at, shared
+from console.core.signs.draft import PATHS_SHOWN, Draft, counted, level_at, shared
 from console.model.events import AlertState
 from console.model.incidents import Sign
 from console.model.levels import Severity
@@ -35,12 +35,13 @@ def of_alerts(snapshot: Snapshot, sites: Mapping[str, SiteFrame]) -> Iterator[Dr
 def _draft(site: str, title: str, alerts: Sequence[Alert], silence: str) -> Draft:
     paths = tuple(dict.fromkeys(alert.path or site for alert in alerts))
     place = shared(paths) or site
+    key = f"alert:{title}"
     sign = Sign(
-        key=f"alert:{title}",
+        key=key,
         site=site,
         severity=alerts[0].severity,
         title=title,
-        text=f"{_said(alerts)}{silence}",
+        text=f"{_said(key, alerts)}{silence}",
         path=place,
         since=min(alert.since for alert in alerts),
         paths=paths[:PATHS_SHOWN],
@@ -52,14 +53,14 @@ def _draft(site: str, title: str, alerts: Sequence[Alert], silence: str) -> Draf
     return Draft(sign, paths, all=True)
 
 
-def _said(alerts: Sequence[Alert]) -> str:
-    """Return what the worst and oldest says, of how many it is, and who tells of them."""
+def _said(key: str, alerts: Sequence[Alert]) -> str:
+    """Return how many there are, what the worst and oldest says, and who tells of them."""
     first = alerts[0]
     said = (f"{first.title}: {first.text}" if first.text else first.title)[:TEXT]
-    more = f"; and {len(alerts) - 1:,} more" if len(alerts) > 1 else ""
+    many = f"{counted(key, level_at(first.path), len(alerts))}: " if len(alerts) > 1 else ""
     tellers = sorted({alert.origin for alert in alerts if alert.origin})
     told = f" · {', '.join(tellers[:2])[:NAME]}" if tellers else ""
-    return f"{said}{more}{told}"
+    return f"{many}{said}{told}"
 
 
 def _silence(alerts: Sequence[Alert], limits: Mapping[tuple[str, str], float], now: float) -> str:

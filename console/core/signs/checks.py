@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.core.signs.draft import PATHS_SHOWN, Draft, noun, shared
+from console.core.signs.draft import PATHS_SHOWN, Draft, counted, shared
 from console.model.events import SiteHits
 from console.model.incidents import Sign
 from console.model.levels import Level, Severity
@@ -51,13 +51,14 @@ def _draft(check: CheckResult, site: SiteFrame, matches: int, hits: SiteHits) ->
     complete = 0 < matches <= len(hits.paths)
     title = check.title or check.name
     bad = check.severity is not Severity.UNKNOWN
-    counted = bad and check.level not in (Level.FLEET, Level.SITE)
+    key = f"check:{check.name}"
+    rows = bad and check.level not in (Level.FLEET, Level.SITE)
     sign = Sign(
-        key=f"check:{check.name}",
+        key=key,
         site=site.site,
         severity=check.severity,
         title=title,
-        text=f"{noun(check.level, matches)}: {title}" if counted else title if bad else check.text,
+        text=f"{counted(key, check.level, matches)}: {title}" if rows else title if bad else check.text,
         path=(shared(hits.paths) if complete else "") or site.site,
         since=max(check.since, hits.since),
         paths=hits.paths[:PATHS_SHOWN],
@@ -86,12 +87,13 @@ def _of_kinds(check: CheckResult, snapshot: Snapshot, sites: Mapping[str, SiteFr
         if group.site not in sites:
             continue
         complete = 0 < group.count <= len(group.paths)
+        key = f"disagreement:{group.kind}"
         sign = Sign(
-            key=f"disagreement:{group.kind}",
+            key=key,
             site=group.site,
             severity=check.severity,
             title=group.title,
-            text=f"{noun(Level.NODE, group.count)}: {group.title}",
+            text=f"{counted(key, Level.NODE, group.count)}: {group.title}",
             path=(shared(group.paths) if complete else "") or group.site,
             since=group.since,
             paths=group.paths[:PATHS_SHOWN],

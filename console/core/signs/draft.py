@@ -47,7 +47,7 @@ def nodes_of(paths: Iterable[str]) -> frozenset[str]:
     return frozenset("/".join(parts[:NODE_PARTS]) for parts in split)
 
 
-def noun(level: Level, count: int) -> str:
-    """Return what so many rows of a level are called: `1 GPU`, `3 nodes`."""
-    name = "GPU" if level is Level.GPU else level.value
+def counted(key: str, level: Level, count: int) -> str:
+    """Return what so many matches of a sign's key are called: `1 GPU`, `3 nodes`, `8 alerts`."""
+    name = "alert" if key.startswith("alert:") else "GPU" if level is Level.GPU else level.value
     return f"{count:,} {name}{'' if count == 1 else 's'}"

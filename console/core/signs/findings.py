@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.core.signs.draft import PATHS_SHOWN, Draft, shared
+from console.core.signs.draft import PATHS_SHOWN, Draft, counted, shared
 from console.model.incidents import Sign
 from console.model.levels import Level, Severity
 
@@ -52,10 +52,11 @@ def _draft(site: str, fault: str, found: Sequence[Finding]) -> Draft:
 
 
 def _text(fault: str, single: Sequence[Finding], rest: Sequence[Finding]) -> str:
-    """Return what is said of the first, of how many, and of which sources."""
+    """Return how many it is of, what is said of the oldest, and the sources."""
     sources = sorted({each.source for each in single if each.source})
     told = f" · {', '.join(sources[:2])}" if sources else ""
     if rest:
         return f"{fault}: {rest[0].text[:TEXT]}{told}"
-    more = f"; and {len(single) - 1:,} more" if len(single) > 1 else ""
-    return f"{fault}: {single[0].text[:TEXT]}{more}{told}"
+    level = single[0].level
+    many = f"{counted(fault, level, len(single))}: " if len(single) > 1 and level is not Level.SITE else ""
+    return f"{many}{fault}: {single[0].text[:TEXT]}{told}"

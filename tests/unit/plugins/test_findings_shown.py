@@ -41,7 +41,7 @@ def text(snapshot, panel, **place):
 
 def test_the_fleet_has_one_line_for_each_fault(lying):
     shown = text(lying, "fleet")
-    assert shown.count("stuck-temp_c: temp_c says 54 in 40 samples; and 1 more") == 1
+    assert shown.count("2 GPUs: stuck-temp_c: temp_c says 54 in 40 samples") == 1
     assert "gap: " in shown
 
 

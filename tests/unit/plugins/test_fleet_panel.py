@@ -83,7 +83,7 @@ def with_alerts(*alerts):
 def test_alerts_of_others_are_one_line_a_name_with_their_origin():
     crowd = [told(number) for number in range(8)]
     incidents = tables(with_alerts(*crowd, told(9, "Fan", severity=Severity.WARNING, path="muc1", gpus=0)))[0]
-    assert panels.cells(incidents, "why") == ["GpuXid: XID 79; and 7 more · pager", "Fan: XID 79 · pager"]
+    assert panels.cells(incidents, "why") == ["8 alerts: GpuXid: XID 79 · pager", "Fan: XID 79 · pager"]
     assert panels.cells(incidents, "gpus") == ["8", "—"]
     assert incidents.ids == ["muc1/h1/r001/n0001", "muc1"]
 
