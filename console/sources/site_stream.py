@@ -27,6 +27,7 @@ from console.sources.site_stream_wire import (
     WireRecord,
     WireReport,
     WireReservations,
+    WireSilent,
     WireTopologyRecord,
 )
 from console.sources.site_stream_words import JobReader, WordReader
@@ -96,6 +97,7 @@ class StreamDecoder:
         self._columns: dict[str, Numbers] = {}
         self._fields: dict[tuple[str, str], Numbers] = {}
         self._counts: dict[tuple[str, str], Numbers] = {}
+        self._looked_at: tuple[SomeRows, dict[str, Values]] | None = None
         self._keys: dict[str, NamedKeys] = {}
         self._orders: dict[str, InOrder] = {}
         self._jobs = JobReader(faults)
@@ -107,6 +109,7 @@ class StreamDecoder:
             "column": self._column,
             "aggregates": self._aggregates,
             "range": self._range,
+            "silent": self._silent,
             "jobs": self._job_list,
             "reports": self._reports,
             "facts": self._facts,
@@ -180,6 +183,7 @@ class StreamDecoder:
         """Forget what was in the order of the last topology; nothing is a difference to it any more."""
         for table in (self._columns, self._fields, self._counts, self._keys, self._orders):
             table.clear()
+        self._looked_at = None
 
     def _known(self, version: int, what: str) -> SiteTopology:
         if self._topology is None or version != self._version:
@@ -215,7 +219,10 @@ class StreamDecoder:
         if order is None:
             order = self._orders[metric.level] = InOrder(metric.level, topology.version, rows)
         at = self._faults.time(wire.at, metric.name) + self.behind_s
-        yield ColumnPart(metric.name, order, numbers.values(), same_time(at, rows))
+        values = numbers.values()
+        if self._looked_at is not None and metric.level == Level.GPU:
+            self._looked_at[1][metric.name] = values[self._looked_at[0].rows]
+        yield ColumnPart(metric.name, order, values, same_time(at, rows))
 
     def _aggregates(self, body: memoryview | bytes) -> Iterator[Part]:
         wire = self._as(body, WireAggregates, "aggregates")
@@ -261,14 +268,48 @@ class StreamDecoder:
         length = wire.stop - wire.start
         if not 0 < length <= MOST_IN_RANGE or wire.stop > topology.gpus:
             raise self._faults.bad(f"a range is of GPUs {wire.start} to {wire.stop} of {topology.gpus}")
-        keys = SomeRows(wire.level, topology.version, np.arange(wire.start, wire.stop, dtype=np.int32))
+        rows = slice(wire.start, wire.stop)
+        keys, before = self._looked(topology, rows)
         for name, told in wire.columns.items():
             if self._metric(name, wire.level) is None:
                 continue
             numbers = Numbers(self._faults, f"the range's {name[:40]}")
             numbers.take(told, length)
             at = self._faults.time(wire.at if told.at is None else told.at, "the range") + self.behind_s
-            yield ColumnPart(name, keys, numbers.values(), same_time(at, length), full=False)
+            values, held = numbers.values(), before.get(name)
+            before[name] = values
+            if held is None or not np.array_equal(held, values, equal_nan=True):
+                yield ColumnPart(name, keys, values, same_time(at, length), full=False)
+
+    def _looked(self, topology: SiteTopology, rows: slice) -> tuple[SomeRows, dict[str, Values]]:
+        """Return the keys of a range and what is held of it by metric: what is as it was needs no new column."""
+        known = self._looked_at
+        if known is None or len(known[0]) != rows.stop - rows.start or int(known[0].rows[0]) != rows.start:
+            numbers = np.arange(rows.start, rows.stop, dtype=np.int32)
+            held = {name: told.values()[rows] for name, told in self._columns.items() if told.rows == topology.gpus}
+            gpu = {name: values for name, values in held.items() if self._metrics[name].level == Level.GPU}
+            known = self._looked_at = SomeRows("gpu", topology.version, numbers), gpu
+        return known
+
+    def _silent(self, body: memoryview | bytes) -> Iterator[Part]:
+        wire = self._as(body, WireSilent, "silent")
+        topology = self._known(wire.version, "a list of silent GPUs")
+        if not 0 < wire.count <= topology.gpus:
+            raise self._faults.bad(f"{wire.count} GPUs of {topology.gpus} are said to be silent")
+        numbers = Numbers(self._faults, "silent GPUs")
+        numbers.take(wire.rows, wire.count)
+        rows = numbers.steps()
+        if int(rows.min()) < 0 or int(rows.max()) >= topology.gpus:
+            raise self._faults.bad(f"silent GPUs are beyond the {topology.gpus} that there are")
+        at = same_time(self._faults.time(wire.at, "the silent GPUs") + self.behind_s, len(rows))
+        keys = SomeRows("gpu", topology.version, rows)
+        missing = np.full(len(rows), np.nan, dtype=np.float32)
+        missing.flags.writeable = False
+        self._looked_at = None
+        for name, told in self._columns.items():
+            if self._metrics[name].level == Level.GPU:
+                told.blank(rows)
+                yield ColumnPart(name, keys, missing, at, full=False)
 
     def _job_list(self, body: memoryview | bytes) -> Iterator[Part]:
         wire = self._as(body, WireJobsRecord, "jobs")

@@ -55,6 +55,12 @@ class Numbers:
             self._steps, self._floats = self._read_steps(wire, rows), None
         self._quantum, self._base, self._values = quantum, base, None
 
+    @property
+    def rows(self) -> int:
+        """How many rows were told."""
+        held = self._floats if self._floats is not None else self._steps
+        return 0 if held is None else len(held)
+
     def steps(self) -> Steps:
         """Return int32: whole numbers as they are; raises BadPayload where the server told floats."""
         if self._steps is None:
@@ -78,6 +84,16 @@ class Numbers:
     def replace(self, steps: Steps) -> None:
         """Take other steps in place of those that were told, which the next difference is to."""
         self._steps, self._floats, self._values = steps, None, None
+
+    def blank(self, rows: NDArray[np.integer]) -> None:
+        """Take some rows as missing."""
+        if self._floats is not None:
+            self._floats = self._floats.copy()
+            self._floats[rows] = np.nan
+        elif self._steps is not None:
+            self._steps = self._steps.copy()
+            self._steps[rows] = -1
+        self._values = None
 
     def _unchanged(self, wire: WireNumbers, rows: int) -> None:
         held = self._floats if self._floats is not None else self._steps

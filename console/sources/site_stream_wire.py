@@ -81,17 +81,27 @@ class WireJobsRecord(msgspec.Struct, gc=False):
     node_rows: WireNumbers | None = None
 
 
+class WireSilent(msgspec.Struct, gc=False):
+    """GPUs of which no metric is known any more."""
+
+    version: Count
+    at: float
+    count: Count
+    rows: WireNumbers
+
+
 class WireReport(msgspec.Struct, gc=False):
-    """What one scheduler says of all nodes."""
+    """What one scheduler says of all nodes; members that are not there are as they were."""
 
     voice: str
     version: Count
     at: float
-    states: list[list[str]]
-    codes: WireNumbers
-    gpus: WireNumbers
-    gpus_allocated: WireNumbers
-    reasons: list[tuple[int, str, float, str]] = []
+    full: bool = True
+    states: list[list[str]] | None = None
+    codes: WireNumbers | None = None
+    gpus: WireNumbers | None = None
+    gpus_allocated: WireNumbers | None = None
+    reasons: list[tuple[int, str, float, str]] | None = None
 
 
 class WireFact(msgspec.Struct, gc=False):

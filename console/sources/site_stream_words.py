@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     Steps = NDArray[np.int32]
 
 EVENTS_REMEMBERED = 4000
+MOST_VOICES = 1000
 _MOST_INT16 = 2**15 - 1
 
 
@@ -108,6 +109,49 @@ class JobReader:
         return np.where(held >= 0, table[held], np.int32(-1))
 
 
+class ReportReader:
+    """What one scheduler says of the nodes of one topology, kept whole while what changes of it is told."""
+
+    def __init__(self, faults: Faults, voice: str, topology: SiteTopology) -> None:
+        self.topology = topology
+        self._faults = faults
+        self._voice = voice
+        self._what = f"the node reports of {voice[:40]!r}"
+        self._states: tuple[NodeState, ...] = ()
+        self._reasons: dict[int, NodeReason] = {}
+        self._arrays = {name: Numbers(faults, f"{self._what}: {name}") for name in ("codes", "gpus", "gpus_allocated")}
+
+    def take(self, wire: WireReport) -> None:
+        """Take what was told; raises BadPayload."""
+        nodes = len(self.topology.nodes)
+        if wire.states is not None:
+            if not all(wire.states):
+                raise self._faults.bad(f"{self._what} have a state without a word")
+            self._states = tuple(NodeState(state[0], tuple(state[1:])) for state in wire.states)
+        if wire.reasons is not None:
+            if not all(0 <= each[0] < nodes for each in wire.reasons):
+                raise self._faults.bad(f"{self._what} give a reason for a node beyond the {nodes} that there are")
+            self._reasons = {node: NodeReason(text, at, by) for node, text, at, by in wire.reasons}
+        told = {"codes": wire.codes, "gpus": wire.gpus, "gpus_allocated": wire.gpus_allocated}
+        for name, numbers in told.items():
+            if numbers is not None:
+                self._arrays[name].take(numbers, nodes)
+
+    def part(self, keys: NamedKeys, at: float) -> NodeReportsPart:
+        """Return all that is known; raises BadPayload where that is not whole."""
+        codes = self._arrays["codes"].steps()
+        if len(codes) and int(codes.max()) >= len(self._states):
+            raise self._faults.bad(f"{self._what} point beyond their {len(self._states)} states")
+        gpus, allocated = self._small("gpus"), self._small("gpus_allocated")
+        return NodeReportsPart(keys, self._states, codes, gpus, allocated, self._reasons, at, voice=self._voice)
+
+    def _small(self, name: str) -> NDArray[np.int16]:
+        numbers = self._arrays[name].steps()
+        if len(numbers) and int(numbers.max()) > _MOST_INT16:
+            raise self._faults.bad(f"{self._what} tell {name} of more than {_MOST_INT16}")
+        return numbers.astype(np.int16)
+
+
 class WordReader:
     """Everything else that voices say; each part carries the name of its voice."""
 
@@ -119,25 +163,19 @@ class WordReader:
         self._origins: set[str] = set()
         self._reserving: set[str] = set()
         self._keys: tuple[SiteTopology, NamedKeys] | None = None
+        self._reports: dict[str, ReportReader] = {}
         self._recent: deque[Event] = deque()
         self._known: set[Event] = set()
 
     def report(self, wire: WireReport, topology: SiteTopology, behind_s: float) -> NodeReportsPart:
         """What one scheduler says of nodes; raises BadPayload."""
-        what, nodes = f"the node reports of {wire.voice[:40]!r}", len(topology.nodes)
-        codes = self._codes(wire.codes, f"{what}: codes", nodes, len(wire.states))
-        if not all(wire.states):
-            raise self._faults.bad(f"{what} have a state without a word")
-        states = tuple(NodeState(state[0], tuple(state[1:])) for state in wire.states)
-        gpus = [self._small(told, f"{what}: GPUs", nodes) for told in (wire.gpus, wire.gpus_allocated)]
-        reasons = {}
-        for node, text, at, by in wire.reasons:
-            if not 0 <= node < nodes:
-                raise self._faults.bad(f"{what} give a reason for node {node} of {nodes}")
-            reasons[node] = NodeReason(text, at, by)
-        return NodeReportsPart(
-            self._nodes(topology), states, codes, gpus[0], gpus[1], reasons, wire.at + behind_s, voice=wire.voice
-        )
+        report = self._reports.get(wire.voice)
+        if wire.full or report is None or report.topology is not topology:
+            if len(self._reports) >= MOST_VOICES and wire.voice not in self._reports:
+                raise self._faults.bad(f"more than {MOST_VOICES} voices report on nodes")
+            report = self._reports[wire.voice] = ReportReader(self._faults, wire.voice, topology)
+        report.take(wire)
+        return report.part(self._nodes(topology), wire.at + behind_s)
 
     def fact(self, wire: WireFact, topology: SiteTopology, behind_s: float) -> FactsPart:
         """What one voice says that nodes have; raises BadPayload."""
@@ -186,22 +224,13 @@ class WordReader:
             self._keys = topology, NamedKeys("node", topology.nodes)
         return self._keys[1]
 
-    def _whole(self, wire: WireNumbers, what: str, rows: int) -> Steps:
+    def _codes(self, wire: WireNumbers, what: str, rows: int, texts: int) -> Steps:
         numbers = Numbers(self._faults, what)
         numbers.take(wire, rows)
-        return numbers.steps()
-
-    def _codes(self, wire: WireNumbers, what: str, rows: int, texts: int) -> Steps:
-        codes = self._whole(wire, what, rows)
+        codes = numbers.steps()
         if len(codes) and int(codes.max()) >= texts:
             raise self._faults.bad(f"{what} point beyond their {texts} texts")
         return codes
-
-    def _small(self, wire: WireNumbers, what: str, rows: int) -> NDArray[np.int16]:
-        numbers = self._whole(wire, what, rows)
-        if len(numbers) and int(numbers.max()) > _MOST_INT16:
-            raise self._faults.bad(f"{what} are more than {_MOST_INT16}")
-        return numbers.astype(np.int16)
 
 
 def _size(faults: Faults, wire: WireNumbers) -> int:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.core.site_api.framing import framed
-from console.core.site_api.quantised import Quantised, nothing_new
+from console.core.site_api.quantised import Ints, Quantised, nothing_new
 from console.core.site_api.scales import column_scale, fitted
+from console.model.levels import Level
 from console.model.metrics import Kind
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from console.core.site_api.framing import Record
     from console.core.site_api.quantised import Members
@@ -26,6 +29,8 @@ FEW_ROWS = 512
 FEW_EVERY_S = 5.0
 # Codes and flags tell of trouble: where one changed, its turn comes at once, but not more often than this.
 PROMPT_EVERY_S = 5.0
+# GPUs that fall silent do not wait for the turns of all their columns.
+SILENCE_EVERY_S = 2.0
 # After a new topology nobody has the columns any more.
 ANEW_WITHIN_S = 10.0
 _PROMPT = (Kind.CODE, Kind.FLAG)
@@ -56,11 +61,14 @@ class ColumnStream:
         self._last_at = 0.0
         self._hurry_until = 0.0
         self._version = 0
+        self._reporting: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self._silenced_at = 0.0
 
     def begin(self, site: SiteFrame, now: float, *, anew: bool) -> None:
         """Take the columns of a new topology as told; with `anew` those who listen are to be told all of them."""
         self._version = site.topology.version
         self._sent.clear()
+        self._reporting = site.reporting
         self._credit, self._last_at = 0.0, now
         self._hurry_until = now + ANEW_WITHIN_S if anew else 0.0
         for metric, values in self._offered(site, now):
@@ -68,12 +76,29 @@ class ColumnStream:
 
     def due(self, site: SiteFrame, now: float) -> Iterator[tuple[str, Members]]:
         """Yield the kind and members of each record that is due."""
+        yield from self._silenced(site, now)
         offered = {metric.name: values for metric, values in self._offered(site, now)}
         for name in self._turn(offered, now):
             yield "column", self._record(self._metrics[name], offered[name], site, now)
         for name in offered.keys() - self._sent.keys():
             sent = self._sent[name] = self._first(self._metrics[name], offered[name], site, now, anew=False)
             yield "column", self._members(sent, sent.values.whole())
+
+    def _silenced(self, site: SiteFrame, now: float) -> Iterator[tuple[str, Members]]:
+        """Tell at once of GPUs that have fallen silent; those that speak again come with their columns."""
+        before, reporting = self._reporting, site.reporting
+        if reporting is before or now - self._silenced_at < SILENCE_EVERY_S or len(reporting) != len(before):
+            return
+        self._reporting = reporting
+        rows = np.flatnonzero(before & ~reporting).astype(np.int32)
+        if not len(rows):
+            return
+        self._silenced_at = now
+        for sent in self._sent.values():
+            if sent.metric.level == Level.GPU and sent.rows == len(reporting):
+                sent.values.blank(rows)
+                sent.opening = None
+        yield "silent", {"version": self._version, "at": now, "count": len(rows), "rows": Ints().take(rows)}
 
     def opening(self) -> Iterator[Record]:
         """Yield a record for each column, with all that was told of it."""

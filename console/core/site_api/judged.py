@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from console.model.levels import Severity
 from console.model.snapshot import Judged
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator
     from typing import Any
 
     from console.core.site_api.quantised import Members
@@ -29,7 +30,10 @@ EVERY_S = {
     "findings": 5.0,
     "disagreements": 10.0,
     "sources": 10.0,
+    "counts": 10.0,
 }
+# So that who listens knows how old the word is while nothing changes.
+AT_LEAST_EVERY_S = 30.0
 _KEYS: dict[str, tuple[str, ...]] = {
     "incidents": ("id",),
     "notes": ("id",),
@@ -43,63 +47,91 @@ _KEYS: dict[str, tuple[str, ...]] = {
 
 def judged_of(snapshot: Snapshot, site: str, keeper: str) -> Judged:
     """Return what a snapshot says of one site; of checks over several sites, this one's part."""
-    found = snapshot.disagreements
-    rows = [each for each in found.rows if each.site == site] if found.at else []
-    frame = snapshot.frame.site(site)
-    nodes = len(frame.topology.nodes) if frame is not None else 0
-    unjudged = next((each[2] for each in found.by_site if each[0] == site), 0)
-    counts: dict[str, int] = {}
-    for each in rows:
-        counts[each.kind] = counts.get(each.kind, 0) + 1
-    if len(snapshot.frame.sites) == 1:
-        counts = dict(found.counts)
-    disputed = found.disputed if len(snapshot.frame.sites) == 1 else len({each.path for each in rows})
+    counts, nodes = _disagreements(snapshot, site)
+    lists: dict[str, Any] = {name: of(snapshot, site) for name, of in _LISTS.items()}
     return Judged(
         at=snapshot.at,
         keeper=keeper,
-        memory=next((each for each in snapshot.memories if each.site == site), MemoryStatus(site, "none")),
-        incidents=tuple(each for each in snapshot.incidents if each.site == site),
-        findings=tuple(each for each in snapshot.findings if each.site == site),
-        checks=tuple(_at_site(each, site, snapshot) for each in snapshot.checks),
-        disagreements=tuple(rows[:MOST_DISAGREEMENTS]),
-        disagreement_counts=tuple(sorted(counts.items())),
-        nodes=(nodes, unjudged, disputed),
-        sources=tuple(each for each in snapshot.sources if each.site == site),
-        notes=tuple(each for each in snapshot.notes if each.site == site),
-        views=snapshot.views,
+        memory=_memory(snapshot, site),
+        disagreement_counts=counts,
+        nodes=nodes,
         notices=snapshot.notices,
+        **lists,
     )
 
 
 class JudgedStream:
     """What was told of a site's judgements: each list as what changed in it, each member when it changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, site: str, keeper: str) -> None:
+        self._site = site
+        self._keeper = keeper
         self._lists: dict[str, Listed[Any]] = {name: Listed(_key(fields), row) for name, fields in _KEYS.items()}
         self._told_at = dict.fromkeys(EVERY_S, float("-inf"))
+        self._seen: dict[str, object] = {}
         self._rest: Members = {}
+        self._at = float("-inf")
 
-    def due(self, judged: Judged, now: float, *, anew: bool = False) -> Iterator[tuple[str, Members]]:
+    def due(self, snapshot: Snapshot, *, anew: bool = False) -> Iterator[tuple[str, Members]]:
         """Yield the record that is due; with `anew` all of it."""
+        now = snapshot.at
         lists: Members = {}
-        for name, listed in self._lists.items():
+        for name in _LISTS:
             if anew or now - self._told_at[name] >= EVERY_S[name]:
-                change = listed.take(getattr(judged, name))
-                if change is not None:
-                    self._told_at[name] = now
-                    lists[name] = {"full": False, "edits": change[0]}
-        rest = _rest(judged)
-        changed = {name: value for name, value in rest.items() if anew or self._rest.get(name) != value}
+                self._list(name, snapshot, lists)
+        rest = self._others(snapshot)
+        changed = {name: value for name, value in rest.items() if self._rest.get(name) != value}
         self._rest = rest
-        if anew:
-            yield "judged", self.whole(judged.at)
-        elif lists or changed:
-            yield "judged", {"at": judged.at, **changed, **lists}
+        if anew or lists or changed or now - self._at >= AT_LEAST_EVERY_S:
+            self._at = now
+            yield "judged", self.whole() if anew else {"at": now, **changed, **lists}
 
-    def whole(self, at: float) -> Members:
+    def whole(self) -> Members:
         """Return all that was told."""
         lists = {name: {"full": True, "rows": listed.whole()} for name, listed in self._lists.items()}
-        return {"at": at, **self._rest, **lists}
+        return {"at": self._at, **self._rest, **lists}
+
+    def _list(self, name: str, snapshot: Snapshot, told: Members) -> None:
+        given = getattr(snapshot, name)
+        if given is self._seen.get(name):
+            return
+        self._seen[name] = given
+        change = self._lists[name].take(_LISTS[name](snapshot, self._site))
+        if change is not None:
+            self._told_at[name] = snapshot.at
+            told[name] = {"full": False, "edits": change[0]}
+
+    def _others(self, snapshot: Snapshot) -> Members:
+        told: Members = {
+            "keeper": self._keeper,
+            "memory": row(_memory(snapshot, self._site)),
+            "notices": list(snapshot.notices),
+        }
+        if snapshot.disagreements is not self._seen.get("counts"):
+            # To count them by site they are all spelled out: not with each step.
+            if snapshot.at - self._told_at["counts"] < EVERY_S["counts"]:
+                return {**self._rest, **told}
+            self._seen["counts"], self._told_at["counts"] = snapshot.disagreements, snapshot.at
+            counts, nodes = _disagreements(snapshot, self._site)
+            return {**told, "disagreement_counts": [list(each) for each in counts], "nodes": list(nodes)}
+        return {**self._rest, **told}
+
+
+def _memory(snapshot: Snapshot, site: str) -> MemoryStatus:
+    return next((each for each in snapshot.memories if each.site == site), MemoryStatus(site, "none"))
+
+
+def _disagreements(snapshot: Snapshot, site: str) -> tuple[tuple[tuple[str, int], ...], tuple[int, int, int]]:
+    """Return how many disagreements of each kind a site has, and its (nodes, unjudged, disputed)."""
+    found = snapshot.disagreements
+    frame = snapshot.frame.site(site)
+    nodes = len(frame.topology.nodes) if frame is not None else 0
+    unjudged = next((each[2] for each in found.by_site if each[0] == site), 0)
+    if len(snapshot.frame.sites) == 1:
+        return tuple(sorted(found.counts.items())), (nodes, unjudged, found.disputed)
+    rows = [each for each in found.rows if each.site == site]
+    counts = Counter(each.kind for each in rows)
+    return tuple(sorted(counts.items())), (nodes, unjudged, len({each.path for each in rows}))
 
 
 def _key(fields: tuple[str, ...]) -> Any:
@@ -107,16 +139,6 @@ def _key(fields: tuple[str, ...]) -> Any:
         return tuple(getattr(value, field) for field in fields)
 
     return of
-
-
-def _rest(judged: Judged) -> Members:
-    return {
-        "keeper": judged.keeper,
-        "memory": row(judged.memory),
-        "disagreement_counts": [list(each) for each in judged.disagreement_counts],
-        "nodes": list(judged.nodes),
-        "notices": list(judged.notices),
-    }
 
 
 def _at_site(check: CheckResult, site: str, snapshot: Snapshot) -> CheckResult:
@@ -133,9 +155,20 @@ def _at_site(check: CheckResult, site: str, snapshot: Snapshot) -> CheckResult:
         unknown=unknown,
         paths=ours,
         by_site=((site, matches, unknown),),
-        hits=tuple(_of_site(check.hits, site)),
+        hits=_of_site(check.hits, site),
     )
 
 
-def _of_site(rows: Sequence[Any], site: str) -> list[Any]:
-    return [each for each in rows if each.site == site]
+def _of_site(rows: Iterable[Any], site: str) -> tuple[Any, ...]:
+    return tuple(each for each in rows if each.site == site)
+
+
+_LISTS: dict[str, Callable[[Snapshot, str], tuple[Any, ...]]] = {
+    "incidents": lambda snapshot, site: _of_site(snapshot.incidents, site),
+    "findings": lambda snapshot, site: _of_site(snapshot.findings, site),
+    "checks": lambda snapshot, site: tuple(_at_site(each, site, snapshot) for each in snapshot.checks),
+    "disagreements": lambda snapshot, site: _of_site(snapshot.disagreements.rows, site)[:MOST_DISAGREEMENTS],
+    "sources": lambda snapshot, site: _of_site(snapshot.sources, site),
+    "notes": lambda snapshot, site: _of_site(snapshot.notes, site),
+    "views": lambda snapshot, site: snapshot.views,
+}

@@ -100,6 +100,15 @@ class Quantised:
         values[steps < 0] = np.nan
         return values
 
+    def blank(self, rows: NDArray[np.integer]) -> None:
+        """Take some rows as told to be missing."""
+        if self._floats is not None:
+            self._floats = self._floats.copy()
+            self._floats[rows] = np.nan
+        elif self._steps.sent is not None:
+            self._steps.sent = self._steps.sent.copy()
+            self._steps.sent[rows] = MISSING
+
     def _near(self, values: Values) -> Whole | None:
         """Return the steps to be sent; None where the values do not fit."""
         scale, there = self.scale, ~np.isnan(values)

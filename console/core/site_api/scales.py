@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from console.model.metrics import Metric
 
 # Above the node a step is this part of the quantum; of a rack's mean this one.
-FINE, FINER_MEAN = 20, 4
+FINE, FINER_MEAN = 20, 2
 # A sum of this many gauges moves in steps of one gauge's quantum.
-SUMMED = 16
+SUMMED = 8
 # A watt is too little to tell of a node of some kilowatts.
 STEPS_OF_A_NODE = 600
 STEPS_OF_OWN, FEWEST_STEPS_OF_OWN = 2000, 200

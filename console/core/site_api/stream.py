@@ -11,7 +11,7 @@ from console.core.site_api.aggregate_stream import AggregateStream
 from console.core.site_api.column_stream import ColumnStream
 from console.core.site_api.focus import every_s, range_members, range_of
 from console.core.site_api.framing import STREAM_MEDIA_TYPE, STREAM_VERSION, Record, framed
-from console.core.site_api.judged import JudgedStream, judged_of
+from console.core.site_api.judged import JudgedStream
 from console.core.site_api.packing import MediaType, pack
 from console.core.site_api.topology import topology_body, topology_tag
 from console.core.site_api.word_stream import EventStream, JobStream, WordStream
@@ -29,6 +29,7 @@ __all__ = ["STREAM_MEDIA_TYPE", "STREAM_VERSION", "Record", "SiteEncoder", "fram
 SWEEP_S = 60.0
 BEAT_EVERY_S = 5.0
 MOST_FOCUSED = 1000
+_GROUP = dict.fromkeys(("reports", "facts", "reservations", "alerts"), "words")
 
 
 class SiteEncoder:
@@ -47,7 +48,6 @@ class SiteEncoder:
         self.seq = 0
         self.tag = ""
         self._metrics = metrics
-        self._keeper = keeper
         self._topology: SiteTopology | None = None
         self._body: Record | None = None
         self._columns = ColumnStream(metrics, sweep_s)
@@ -55,9 +55,10 @@ class SiteEncoder:
         self._jobs = JobStream()
         self._words = WordStream()
         self._events = EventStream(log)
-        self._judged = JudgedStream()
+        self._judged = JudgedStream(site, keeper)
         self._at = 0.0
         self._told_at = 0.0
+        self._kept: dict[str, list[Record]] = {}
         self._opening: tuple[int, list[Record]] = (-1, [])
         self._focused: dict[str, tuple[int, float, Record | None]] = {}
 
@@ -67,7 +68,13 @@ class SiteEncoder:
         if site is None:
             return []
         now = self._at = snapshot.at
-        records = [self._next(kind, members) for kind, members in self._changes(site, snapshot, now)]
+        first = self._topology is None
+        changes = list(self._changes(site, snapshot, now))
+        if first:
+            changes = [("beat", {"at": now})]  # nobody can have listened: whoever comes gets the opening
+        records = [self._next(kind, members) for kind, members in changes]
+        for kind, _ in changes:
+            self._kept.pop(_GROUP.get(kind, kind), None)
         if records:
             self._told_at = now
         elif now - self._told_at >= BEAT_EVERY_S:
@@ -83,7 +90,7 @@ class SiteEncoder:
         if self._body is None:
             return []
         if self._opening[0] != self.seq:
-            rest = [framed(0, kind, members) for kind, members in self._rest()]
+            rest = [record for group in ("judged", "jobs", "words", "events") for record in self._whole(group)]
             end = framed(self.seq, "beat", {"at": self._at})
             # What fills a screen comes first.
             records = [self._body, *self._aggregates.opening(), *rest, *self._columns.opening(), end]
@@ -123,7 +130,7 @@ class SiteEncoder:
         yield from self._jobs.due(site, now, anew=anew)
         yield from self._words.due(site, now, anew=anew)
         yield from self._events.due(site)
-        yield from self._judged.due(judged_of(snapshot, self.site, self._keeper), now, anew=first)
+        yield from self._judged.due(snapshot, anew=first)
 
     def _begin(self, site: SiteFrame, now: float, *, anew: bool) -> Members:
         self._topology = site.topology
@@ -135,11 +142,16 @@ class SiteEncoder:
         self._aggregates.begin(site, now, anew=anew)
         return members
 
-    def _rest(self) -> Iterator[tuple[str, Members]]:
-        yield "judged", self._judged.whole(self._at)
-        yield "jobs", self._jobs.whole()
-        yield from self._words.opening()
-        yield "events", self._events.whole()
+    def _whole(self, group: str) -> list[Record]:
+        """Return the records of what was told, made anew when anything of it was told since."""
+        if group not in self._kept:
+            if group == "words":
+                told = self._words.opening()
+            else:
+                whole = {"judged": self._judged.whole, "jobs": self._jobs.whole, "events": self._events.whole}[group]
+                told = iter([(group, whole())])
+            self._kept[group] = [framed(0, kind, members) for kind, members in told]
+        return self._kept[group]
 
     def _next(self, kind: str, members: Members) -> Record:
         self.seq += 1

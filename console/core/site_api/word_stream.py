@@ -43,6 +43,7 @@ class JobStream:
         jobs = site.jobs
         if not anew and (jobs is self._seen or now - self._told_at < JOBS_EVERY_S):
             return
+        later = jobs.at > self._at
         self._seen, self._told_at, self._at = jobs, now, jobs.at
         change = self._rows.take(jobs.rows)
         if change is not None and self._held.sent is not None:
@@ -50,7 +51,7 @@ class JobStream:
         arrays = self._arrays(jobs, site.topology)
         if anew:
             yield "jobs", self.whole()
-        elif change is not None or arrays:
+        elif change is not None or arrays or later:
             yield "jobs", {"full": False, "at": self._at, **({"edits": change[0]} if change else {}), **arrays}
 
     def whole(self) -> Members:
@@ -81,11 +82,46 @@ def moved(held: NDArray[np.int32], places: list[int]) -> NDArray[np.int32]:
     return table[held]
 
 
+class _Report:
+    """What one scheduler said last of the nodes; what did not change is not told again."""
+
+    def __init__(self, voice: str, version: int) -> None:
+        self.told: NodeReports | None = None
+        self._head = {"voice": voice, "version": version}
+        self._arrays = {"codes": Ints(), "gpus": Ints(), "gpus_allocated": Ints()}
+
+    def take(self, new: NodeReports) -> Members:
+        before, self.told = self.told, new
+        members: Members = {**self._head, "full": before is None, "at": new.at}
+        if before is None or before.states != new.states:
+            members["states"] = self._states()
+        if before is None or before.reasons != new.reasons:
+            members["reasons"] = self._reasons()
+        for name, sent in self._arrays.items():
+            change = sent.take(getattr(new, name).astype(np.int32))
+            if change is not None:
+                members[name] = change
+        return members
+
+    def whole(self) -> Members:
+        arrays = {name: sent.whole() for name, sent in self._arrays.items()}
+        at = self.told.at if self.told is not None else 0.0
+        told = {"states": self._states(), "reasons": self._reasons()}
+        return {**self._head, "full": True, "at": at, **told, **arrays}
+
+    def _states(self) -> list[list[str]]:
+        return [state_row(state) for state in self.told.states] if self.told is not None else []
+
+    def _reasons(self) -> list[list[object]]:
+        reasons = self.told.reasons if self.told is not None else {}
+        return [reason_row(node, reasons[node]) for node in sorted(reasons)]
+
+
 class WordStream:
     """Node reports and facts by voice, each when it changed; reservations and alerts of other systems."""
 
     def __init__(self) -> None:
-        self._reports: dict[str, NodeReports] = {}
+        self._reports: dict[str, _Report] = {}
         self._facts: dict[tuple[str, str], NodeFacts] = {}
         self._reservations: Mapping[str, tuple[Reservation, ...]] = {}
         self._alerts: Listed[Alert] = Listed(lambda alert: alert.id, row)
@@ -101,10 +137,11 @@ class WordStream:
             self._told_at.clear()
             self._reports, self._facts, self._reservations = {}, {}, {}
         for voice, told in site.reports.items():
-            if self._is_due(voice, now) and _says_else(self._reports.get(voice), told):
+            report = self._reports.get(voice)
+            if report is None or (self._is_due(voice, now) and report.told is not told):
                 self._told_at[voice] = now
-                self._reports[voice] = told
-                yield "reports", self._report(voice, told)
+                report = self._reports.setdefault(voice, _Report(voice, self._version))
+                yield "reports", report.take(told)
         for key, facts in site.facts.items():
             if self._is_due(key, now) and _is_else(self._facts.get(key), facts):
                 self._told_at[key] = now
@@ -117,8 +154,8 @@ class WordStream:
 
     def opening(self) -> Iterator[tuple[str, Members]]:
         """Yield everything that was told."""
-        for voice, told in self._reports.items():
-            yield "reports", self._report(voice, told)
+        for report in self._reports.values():
+            yield "reports", report.whole()
         for key, facts in self._facts.items():
             yield "facts", self._fact(*key, facts)
         yield "reservations", self._reserved()
@@ -126,18 +163,6 @@ class WordStream:
 
     def _is_due(self, key: object, now: float) -> bool:
         return now - self._told_at.get(key, float("-inf")) >= WORDS_EVERY_S
-
-    def _report(self, voice: str, told: NodeReports) -> Members:
-        return {
-            "voice": voice,
-            "version": self._version,
-            "at": told.at,
-            "states": [state_row(state) for state in told.states],
-            "codes": _whole(told.codes),
-            "gpus": _whole(told.gpus),
-            "gpus_allocated": _whole(told.gpus_allocated),
-            "reasons": [reason_row(node, told.reasons[node]) for node in sorted(told.reasons)],
-        }
 
     def _fact(self, voice: str, fact: str, told: NodeFacts) -> Members:
         texts, codes = list(told.texts), _whole(told.codes)
@@ -208,10 +233,6 @@ def _new_events(before: tuple[Event, ...], now: tuple[Event, ...]) -> tuple[Even
         if now[place] is last:
             return now[place + 1 :]
     return now
-
-
-def _says_else(before: NodeReports | None, now: NodeReports) -> bool:
-    return before is None or (before is not now and before.at != now.at)
 
 
 def _is_else(before: NodeFacts | None, now: NodeFacts) -> bool:
