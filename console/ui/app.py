@@ -152,6 +152,10 @@ class ConsoleApp(WiredApp, inherit_bindings=False):
             log.error("the screen failed", exc_info=error)
         super()._handle_exception(error)
 
+    def _fatal_error(self) -> None:
+        """End; Textual would first spell all locals out: those of a million GPUs take a minute and 1 GB."""
+        self._close_messages_no_wait()
+
     def _print_error_renderables(self) -> None:
         """Print nothing: `run_app` says it in one line."""
         self._exit_renderables.clear()

@@ -209,6 +209,20 @@ async def test_a_fault_of_the_screen_is_kept_for_one_message():
     assert isinstance(consoles[0].app.failure, ZeroDivisionError)
 
 
+async def test_the_end_by_a_fault_spells_no_locals_out(monkeypatch):
+    spelled = []
+    monkeypatch.setattr("rich.traceback.Traceback.extract", lambda *_, **__: spelled.append(1))
+
+    async def fail():
+        async with driven() as console:
+            console.app.call_later(lambda: 1 / 0)
+            await console.settle()
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert spelled == []
+
+
 async def test_the_rows_keep_their_order_for_two_seconds_after_a_key(monkeypatch):
     shown = []
 
