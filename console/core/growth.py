@@ -93,7 +93,7 @@ def _moved(domain: Domain, node_rows: Rows, gpu_rows: Rows) -> Domain:
     return replace(domain, members=rows[domain.members])
 
 
-def _texts(texts: tuple[str, ...], node_rows: Rows, total: int) -> tuple[str, ...]:
+def _texts(texts: Sequence[str], node_rows: Rows, total: int) -> tuple[str, ...]:
     if not texts:
         return ()
     out = [""] * total

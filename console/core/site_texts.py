@@ -12,6 +12,8 @@ from console.model.identity import parse_uuid
 from console.model.levels import Level
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from console.model.jobs import Job, Jobs
     from console.model.snapshot import SiteFrame
     from console.model.topology import Domain, SiteTopology
@@ -103,7 +105,7 @@ def _models(topology: SiteTopology, level: Level) -> TextValues:
     return text if level is Level.GPU else text.lifted(topology.starts(level, Level.GPU))
 
 
-def _node_facts(topology: SiteTopology, level: Level, facts: tuple[str, ...]) -> TextValues:
+def _node_facts(topology: SiteTopology, level: Level, facts: Sequence[str]) -> TextValues:
     if len(facts) != len(topology.nodes):
         return constant(None, topology.count(level))
     codes = np.array([at if fact else -1 for at, fact in enumerate(facts)], dtype=np.int32)

@@ -9,7 +9,7 @@ import numpy as np
 
 from console.emulator.blocks import Block
 from console.emulator.domains import domains_of
-from console.emulator.naming import NodeAliases, numbered, uuid_columns
+from console.emulator.naming import NodeAliases, Numbered, numbered, uuid_columns
 from console.model.topology import SiteTopology
 from console.model.values import dataclass
 
@@ -89,8 +89,8 @@ def bare_site(plan: SitePlan, seed: int) -> Blueprint:
             np.arange(len(counts), dtype=np.uint8), [block.gpus.stop - block.gpus.start for block in blocks]
         ),
         aliases=NodeAliases(plan.name, nodes, width),
-        serials=numbered(f"SN{plan.index:02d}", 1, nodes, 7),
-        bmcs=numbered(f"{plan.name}-bmc-", 1, nodes, width),
+        serials=Numbered(f"SN{plan.index:02d}", 1, nodes, 7),
+        bmcs=Numbered(f"{plan.name}-bmc-", 1, nodes, width),
         geo=plan.locale.geo,
         declared=True,
     )

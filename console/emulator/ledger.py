@@ -30,11 +30,10 @@ class Ledger:
         self._published: dict[str, NDArray[np.float32]] = {}
         self._edited: dict[str, NDArray[np.float32]] = {}
         self._kept: dict[int, dict[str, float]] = {}
-        self._capacity = np.empty(gpus, dtype=np.float32)
         limit = np.empty(gpus, dtype=np.float32)
         for block in blueprint.blocks:
-            self._capacity[block.gpus] = block.platform.memory_bytes * (1 - MEMORY_RESERVED)
             limit[block.gpus] = block.platform.limit_w
+        self._capacity = _capacity(blueprint)
         # Not `zeros`, whose pages come only when a first fault copies them: memory would grow for an hour.
         self._edited.update({name: np.full(gpus, 0.0, dtype=np.float32) for name in COUNTERS + CODES})
         self._edited["power_limit_w"] = limit
@@ -95,3 +94,12 @@ class Ledger:
         if column is None:
             column = self._edited[name] = self._published[name].copy()
         return column
+
+
+def _capacity(blueprint: Blueprint) -> NDArray[np.float32]:
+    """Return the bytes that jobs can have of each GPU; one number in the place of many where all are alike."""
+    blocks = blueprint.blocks
+    sizes = np.array([block.platform.memory_bytes * (1 - MEMORY_RESERVED) for block in blocks], dtype=np.float32)
+    if len(blocks) == 1:
+        return np.broadcast_to(sizes[0], blueprint.topology.gpus)
+    return np.repeat(sizes, [block.gpus.stop - block.gpus.start for block in blocks])

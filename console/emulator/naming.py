@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -32,6 +32,41 @@ def numbered(prefix: str, first: int, count: int, width: int) -> tuple[str, ...]
         rest //= 10
     letters[:, -1] = ord(" ")
     return tuple(letters.tobytes().decode("ascii").split())
+
+
+class Numbered(Sequence[str]):
+    """What `numbered` returns, each name spelled when it is looked at: 100,000 that nobody may ask for take 7 MB.
+
+    It equals a tuple of the same names.
+    """
+
+    def __init__(self, prefix: str, first: int, length: int, width: int) -> None:
+        self._told = prefix, first, length, max(width, len(str(first + length - 1)))
+
+    def __len__(self) -> int:
+        return self._told[2]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Numbered):
+            return self._told == other._told
+        return isinstance(other, tuple) and len(other) == len(self) and tuple(self) == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        prefix, first, length, width = self._told
+        numbers = range(first, first + length)[index]
+        if isinstance(numbers, range):
+            return tuple(f"{prefix}{number:0{width}d}" for number in numbers)
+        return f"{prefix}{numbers:0{width}d}"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(numbered(*self._told))
 
 
 def scramble(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -66,11 +66,11 @@ class _Pace:
 
 
 class GpuBank:
-    """The state of every GPU of a site. `slot` intp[gpus] points into the signals; all else is float32[gpus]."""
+    """The state of every GPU of a site. `slot` int32[gpus] points into the signals; all else is float32[gpus]."""
 
     def __init__(self, blueprint: Blueprint, rng: Chance) -> None:
         gpus = blueprint.topology.gpus
-        self.slot = np.zeros(gpus, dtype=np.intp)
+        self.slot = np.full(gpus, 0, dtype=np.int32)
         self.dynamic_w = np.empty(gpus, dtype=np.float32)
         self.resistance = np.empty(gpus, dtype=np.float32)
         self.power = np.empty(gpus, dtype=np.float32)
@@ -140,40 +140,50 @@ class GpuBank:
         noise: int,
     ) -> None:
         size = rows.stop - rows.start
-        slot, noise_of = self.slot[rows], self._noise[noise : noise + size]
+        # Widened once: each `take` would do it anew.
+        slot, noise_of = self.slot[rows].astype(np.intp), self._noise[noise : noise + size]
         demand, target, spare = (scratch[:size] for scratch in self._scratch)
         activity = out["sm_active_ratio"][rows]
         np.take(tables.activity, slot, out=activity, mode="clip")
         activity *= noise_of
         np.minimum(activity, 1.0, out=activity)
-        self._demand(rows, tables, activity, demand, spare)
+        self._demand(rows, slot, tables, activity, demand, spare)
         np.minimum(demand, self.cap[rows], out=target)
-        self._clocks(rows, tables, demand, target, spare, out)
+        self._clocks(rows, slot, tables, demand, target, spare, out)
         self._heat(rows, platform, pace, inlet, target, spare)
-        self._report(rows, platform, tables, noise_of, out, spare)
+        self._report(rows, slot, platform, tables, noise_of, out, spare)
 
-    def _demand(self, rows: slice, tables: _Tables, activity: Values, demand: Values, spare: Values) -> None:
+    def _demand(
+        self, rows: slice, slot: Values, tables: _Tables, activity: Values, demand: Values, spare: Values
+    ) -> None:
         """W wanted: the base of the context, and the dynamic part with leakage that grows with temperature."""
         np.multiply(activity, self.dynamic_w[rows], out=demand)
         np.multiply(self.die[rows], LEAKAGE_PER_K, out=spare)
         spare += 1.0 - LEAKAGE_PER_K * LEAKAGE_AT_C
         demand *= spare
-        np.take(tables.base_w, self.slot[rows], out=spare, mode="clip")
+        np.take(tables.base_w, slot, out=spare, mode="clip")
         demand += spare
 
     def _clocks(
-        self, rows: slice, tables: _Tables, demand: Values, target: Values, spare: Values, out: Mapping[str, Values]
+        self,
+        rows: slice,
+        slot: Values,
+        tables: _Tables,
+        demand: Values,
+        target: Values,
+        spare: Values,
+        out: Mapping[str, Values],
     ) -> None:
         """Near the limit power goes with the cube of the clock: what the cap takes costs a part of it in clock."""
         events, clock = out["clock_events"][rows], out["sm_clock_mhz"][rows]
-        np.take(tables.events, self.slot[rows], out=events, mode="clip")
+        np.take(tables.events, slot, out=events, mode="clip")
         np.greater(demand, target, out=clock, casting="unsafe")
         clock *= SW_POWER_CAP
         events += clock
         np.divide(target, demand, out=spare)
         spare *= CLOCK_PER_POWER
         spare += 1.0 - CLOCK_PER_POWER
-        np.take(tables.clock, self.slot[rows], out=clock, mode="clip")
+        np.take(tables.clock, slot, out=clock, mode="clip")
         clock *= spare
         np.rint(clock, out=clock)
         clock *= CLOCK_STEP_MHZ
@@ -198,6 +208,7 @@ class GpuBank:
     def _report(
         self,
         rows: slice,
+        slot: Values,
         platform: Platform,
         tables: _Tables,
         noise_of: Values,
@@ -213,12 +224,12 @@ class GpuBank:
         spare += self.die[rows]
         np.rint(spare, out=out["mem_temp_c"][rows])
         util = out["util_pct"][rows]
-        np.take(tables.util_pct, self.slot[rows], out=util, mode="clip")
+        np.take(tables.util_pct, slot, out=util, mode="clip")
         util *= noise_of
         np.minimum(util, 100.0, out=util)
         np.rint(util, out=util)
         tensor, activity = out["tensor_active_ratio"][rows], out["sm_active_ratio"][rows]
-        np.take(tables.tensor_ratio, self.slot[rows], out=tensor, mode="clip")
+        np.take(tables.tensor_ratio, slot, out=tensor, mode="clip")
         tensor *= activity
 
 

@@ -41,12 +41,12 @@ _HELD = ("Dependency", "QOSMaxGRESPerUser", "BeginTime")
 
 
 class Scheduler:
-    """Queue and running jobs of one site. `slot` intp[gpus] (shared with the physics) is written as jobs come and go.
+    """Queue and running jobs of one site. `slot` int32[gpus] (shared with the physics) is written as jobs come and go.
 
     `changed` counts the changes of the jobs.
     """
 
-    def __init__(self, blueprint: Blueprint, slot: NDArray[np.intp], rng: Random) -> None:
+    def __init__(self, blueprint: Blueprint, slot: NDArray[np.int32], rng: Random) -> None:
         topology = blueprint.topology
         self.placement = Placement(blueprint.blocks, topology.node_gpus)
         self.loads = Loads(rng)

@@ -15,7 +15,7 @@ from console.model.levels import SITE_LEVELS, Level
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Offsets = NDArray[np.int32]
 # So few nodes are looked through; the table of all nodes, 130 bytes each, is made for larger racks and for aliases.
@@ -76,8 +76,8 @@ class SiteTopology:
     model_code: NDArray[np.uint8] | None = None
     domains: Mapping[str, Domain] = field(default_factory=dict)
     aliases: Mapping[str, int] = field(default_factory=dict)
-    serials: tuple[str, ...] = ()
-    bmcs: tuple[str, ...] = ()
+    serials: Sequence[str] = ()
+    bmcs: Sequence[str] = ()
     geo: Geo = Geo()
     declared: bool = False
 

@@ -3,7 +3,7 @@ import pytest
 
 from console.emulator.blueprint import build_site
 from console.emulator.fleet import FleetPlan
-from console.emulator.naming import numbered
+from console.emulator.naming import Numbered, numbered
 from console.model.levels import Level
 
 
@@ -86,3 +86,17 @@ def test_every_alias_leads_to_its_node_and_nothing_else_does(sites):
 def test_numbered_is_formatting():
     assert numbered("n", 1, 1_205, 4) == tuple(f"n{i:04d}" for i in range(1, 1_206))
     assert numbered("a-", 99_998, 3, 2) == ("a-099998", "a-099999", "a-100000")
+
+
+@pytest.mark.parametrize(("first", "count", "width"), [(1, 1_205, 4), (99_998, 3, 2), (1, 0, 3)])
+def test_numbers_that_are_spelled_when_looked_at_are_the_same(first, count, width):
+    names, lazy = numbered("a-", first, count, width), Numbered("a-", first, count, width)
+    assert tuple(lazy) == names == lazy
+    assert lazy != (*names, "a-1")
+    assert len(lazy) == len(names)
+    assert [lazy[at] for at in range(count)] == list(names)
+    assert lazy[1:3] == names[1:3]
+    assert (lazy[-1] == names[-1]) if count else not lazy
+    with pytest.raises(IndexError):
+        lazy[count]
+    assert lazy == Numbered("a-", first, count, width) != Numbered("b-", first, count, width)

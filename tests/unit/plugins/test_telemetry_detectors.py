@@ -168,3 +168,24 @@ def test_a_gpu_that_is_swapped_brings_its_own_counters():
     high[0] = 999_999
     counters.site = dataclasses.replace(counters.site, topology=dataclasses.replace(old, uuid_high=high, version=2))
     assert counters.say(remapped_rows=[0]) == []
+
+
+def test_a_counter_that_was_missing_for_a_while_is_compared_with_what_it_told_before():
+    counters = Counters()
+    counters.say(ecc_sbe=[50, 7])
+    assert counters.say(ecc_sbe=[np.nan, 7]) == []
+    assert counters.say(ecc_sbe=[np.nan, 8]) == []
+    assert counters.say(ecc_sbe=[43, 8]) == ["counter-backwards-ecc_sbe"]
+
+
+def test_counters_follow_their_gpu_to_another_row():
+    counters = Counters()
+    counters.say(remapped_rows=[5, 2], ecc_sbe=[np.nan, 9])
+    counters.say(remapped_rows=[np.nan, 2], ecc_sbe=[np.nan, 9])
+    old = counters.site.topology
+    high, low = old.uuid_high.copy(), old.uuid_low.copy()
+    high[[0, 1]], low[[0, 1]] = high[[1, 0]], low[[1, 0]]
+    swapped = dataclasses.replace(old, uuid_high=high, uuid_low=low, version=2)
+    counters.site = dataclasses.replace(counters.site, topology=swapped)
+    assert counters.say(remapped_rows=[2, 5], ecc_sbe=[9, np.nan]) == []
+    assert counters.say(remapped_rows=[2, 4], ecc_sbe=[9, np.nan]) == ["counter-backwards-remapped_rows"]
