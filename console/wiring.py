@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from console.model.errors import ConfigError
     from console.model.metrics import MetricTable
     from console.model.ports import Source
+    from console.serve.setup import Plan, ServeSetup
 
 DEMO_GPUS = 400_000
 EMULATOR_CADENCE_S = 1.0
@@ -71,6 +72,7 @@ class _Opening:
     with_plugins: bool = True
     first_word: bool = True
     with_memory: bool = False
+    memory: MemorySetup | None = None
 
 
 def open_fleet(
@@ -167,9 +169,13 @@ def make_world(demo: Demo) -> Any:
 
 def _configured_fleet(path: Path, opening: _Opening) -> Fleet:
     from console.config.fleet import load_fleet
+
+    return _fleet_of(load_fleet(path), opening)
+
+
+def _fleet_of(config: FleetConfig, opening: _Opening) -> Fleet:
     from console.model.builtin_metrics import BUILTIN
 
-    config = load_fleet(path)
     names = _choose([site.name for site in config.sites], opening.sites)
     metrics = BUILTIN.with_own(config.metrics)
     sources: dict[tuple[str, str], Source] = {}
@@ -177,6 +183,17 @@ def _configured_fleet(path: Path, opening: _Opening) -> Fleet:
     kinds = {kind for setup in setups if setup.topology for kind in setup.topology.domains}
     compile_checks(config, metrics, kinds)
     return _join(config.fleet, config.environment, setups, sources, opening, config=config)
+
+
+def _keeper(listen: str) -> str:
+    """Return what a serve is called: its host, with its port where that is not the usual one."""
+    import os
+    import socket
+
+    port = listen.rpartition(":")[2]
+    host = socket.gethostname().partition(".")[0]
+    usual = port in ("", "8470", "off")
+    return host if usual else f"{host}:{port if port != '0' else os.getpid()}"
 
 
 def compile_checks(config: FleetConfig, metrics: MetricTable, kinds: AbstractSet[str] = frozenset()) -> None:
@@ -225,7 +242,7 @@ def _site_setup(
                 budget_bps=source_config.budget.bytes_per_s,
             )
         )
-    topology, layout = _declared(site, config)
+    topology, layout = _declared(site, Path(config.path).parent)
     environment = site.environment or config.environment
     return SiteSetup(
         site.name,
@@ -237,12 +254,12 @@ def _site_setup(
     )
 
 
-def _declared(site: SiteConfig, config: FleetConfig) -> tuple[Any, Any]:
+def _declared(site: SiteConfig, base: Path) -> tuple[Any, Any]:
     from console.config.inventory import read_inventory
     from console.core.inventory import build_topology
     from console.core.layout import Layout
 
-    specs = read_inventory(site, Path(config.path).parent)
+    specs = read_inventory(site, base)
     layout = Layout(site.layout) if site.layout else None
     return (build_topology(site.name, specs, geo=site.place, declared=True) if specs else None), layout
 
@@ -275,7 +292,7 @@ def _join(
             snapshot_hz=config.settings.snapshot_hz if config else 1.0,
             plugin_limit_s=config.settings.plugin_limit_s if config else 3.0,
             first_word=opening.first_word,
-            memory=_memory(fleet, config) if opening.with_memory else None,
+            memory=_memory(fleet, config) if opening.with_memory else opening.memory,
             read_only=opening.read_only,
             journal_path=journal_path() if opening.keep_journal else None,
         )
@@ -322,6 +339,109 @@ def all_themes(*, anew: bool = True) -> tuple[Mapping[str, Theme], list[ConfigEr
     from console.config.themes import kept_themes, load_themes
 
     return load_themes(theme_folders(), None if anew else kept_themes(cache_dir() / "themes"))
+
+
+def open_served(
+    spec: str, *, sites: tuple[str, ...] = (), listen: str = "", socket: str = "", state: str = "", name: str = ""
+) -> ServeSetup:
+    """Return what `gigadeck serve` runs; each `load` of it reads the fleet file anew and raises ConfigErrors.
+
+    `listen`, `socket` and `state` take the place of what the file says. Raises ImportError without the extra `serve`.
+    """
+    import logging
+    import os
+
+    from console.serve.setup import ServeSetup
+
+    def load() -> Plan:
+        return _served_plan(spec, sites, state, listen=listen, socket=socket)
+
+    return ServeSetup(load, keeper=name or _keeper(listen), environment=dict(os.environ), log_level=logging.INFO)
+
+
+def _served_plan(spec: str, wanted: tuple[str, ...], state: str, *, listen: str, socket: str) -> Plan:
+    from dataclasses import replace
+
+    from console.config.fleet import load_fleet
+    from console.config.places import memory_path
+    from console.model.builtin_metrics import BUILTIN
+    from console.serve.setup import Plan, realm_of
+    from console.state.address import sqlite_url
+
+    demo = demo_of(spec)
+    config = _demo_config(demo) if demo else load_fleet(find_fleet(spec))
+    names = tuple(_choose([site.name for site in config.sites], wanted))
+    serve = replace(
+        config.serve,
+        listen=listen or config.serve.listen,
+        socket=replace(config.serve.socket, path=socket or config.serve.socket.path),
+    )
+    url = state or config.state or ("" if demo else sqlite_url(memory_path(config.fleet)))
+    opening = _Opening(names, keep_journal=demo is None, first_word=False)
+    realm = realm_of(config.fleet, names)
+
+    def lead(fence: Callable[[], int | None] | None) -> Session:
+        led = replace(opening, memory=_served_memory(config, url, realm, fence))
+        return (_demo_fleet(demo, led) if demo else _fleet_of(config, led)).session
+
+    def follow(address: str) -> Session:
+        return _fleet_of(_following(config, names, address), replace(opening, with_plugins=False)).session
+
+    return Plan(
+        fleet=config.fleet,
+        sites=names,
+        metrics=BUILTIN.with_own(config.metrics),
+        config=serve,
+        lead=lead,
+        follow=follow,
+        state=url,
+        base=Path(config.path).parent,
+        realm=realm,
+        likeness=(replace(config, serve=serve), None if demo else _inventories(config, names)),
+    )
+
+
+def _demo_config(demo: Demo) -> FleetConfig:
+    from console.config.values import FleetConfig, SiteConfig
+
+    sites = tuple(SiteConfig(name, environment="lab") for name in make_world(demo).site_names)
+    return FleetConfig(f"demo:{demo.gpus}", "lab", sites)
+
+
+def _inventories(config: FleetConfig, names: Sequence[str]) -> tuple[Any, ...]:
+    """Return the declared nodes of some sites, once the checks compile for them; raises ConfigErrors."""
+    from console.config.inventory import read_inventory
+    from console.model.builtin_metrics import BUILTIN
+
+    base = Path(config.path).parent
+    specs = tuple(read_inventory(site, base) for site in config.sites if site.name in names)
+    kinds = {kind for nodes in specs for node in nodes for kind in node.domains}
+    compile_checks(config, BUILTIN.with_own(config.metrics), kinds)
+    return specs
+
+
+def _served_memory(config: FleetConfig, url: str, realm: str, fence: Callable[[], int | None] | None) -> MemorySetup:
+    """Return the memory of a leader: the database that elected it, else the service's own file; the demo's is RAM."""
+    from console.engine.own_memory import served_memory
+
+    if not url:
+        return served_memory("", realm=realm)
+    return served_memory(url, realm=realm, base=Path(config.path).parent, fence=fence)
+
+
+def _following(config: FleetConfig, names: Sequence[str], address: str) -> FleetConfig:
+    """Return the fleet as who follows reads it: each site from its leader, and from nothing else."""
+    from dataclasses import replace
+
+    from console.config.values import SourceConfig
+
+    way = {"url": address} if "://" in address else {"options": {"socket": address}}
+    peer = config.serve.peer
+    leader: Any = SourceConfig("site", "leader", auth=peer.auth, tls=peer.tls, **way)
+    leader = replace(leader, base_dir=str(Path(config.path).parent))
+    ours = (site for site in config.sites if site.name in names)
+    sites = tuple(replace(site, sources=(leader,), inventory=None, layout="", aliases=()) for site in ours)
+    return replace(config, sites=sites)
 
 
 def serve_emulator(host: str, port: int, demo: Demo, announce: Callable[[str], None]) -> None:

@@ -27,10 +27,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plugins": ("plugins", "list the plugins, with what is wrong with any"),
     "rules": ("rules", "print recording rules for Prometheus, or the exporter's counters"),
     "screenshot": ("screenshot", "draw a panel as an SVG picture"),
+    "serve": ("serve", "watch a site for a team: consoles and scripts attach to it"),
     "ssh": ("ssh", "a shell on a node, through the site's jump hosts"),
     "state": ("state", "care for the memory: what it holds, backup, restore, migrate"),
     "status": ("status", "one snapshot of the fleet"),
     "themes": ("themes", "list the themes, with what is wrong with any"),
+    "token": ("token", "bearer tokens of a serve: add, list, revoke"),
     "watch": ("watch", "a stream of events as NDJSON"),
     "why": ("why", "what happened to a job, a node or a GPU"),
 }

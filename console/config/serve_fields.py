@@ -50,7 +50,9 @@ def register_serve(converter: Converter, base: Path) -> None:
         streams=hooked(count(1, 100_000)),
         connections=hooked(count(16, 1_000_000)),
     )
-    ages = {f"{what}_s": hooked(positive(duration_s), what) for what in ("incidents", "notes", "notifications", "journal")}
+    ages = {
+        f"{what}_s": hooked(positive(duration_s), what) for what in ("incidents", "notes", "notifications", "journal")
+    }
     record(converter, Retention, **ages, most_bytes=hooked(_size, "most"))
     record(converter, ServeConfig, listen=hooked(listen), advertise=hooked(_advertised(base)))
 

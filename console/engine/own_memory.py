@@ -44,6 +44,21 @@ def own_memory(
     return MemorySetup(open_it, _words(address), shared=not address.startswith(SQLITE), author=author, fence=fence)
 
 
+def served_memory(
+    url: str, *, realm: str, base: Path | None = None, fence: Callable[[], int | None] | None = None
+) -> MemorySetup:
+    """Return the memory that a leading serve alone writes: at a database URL, or (empty) in RAM."""
+    if not url:
+        return MemorySetup(where="RAM: it ends with this program")
+
+    def open_it(read_only: bool) -> Store:
+        from console.state.store import open_store  # brings SQLAlchemy along: on the state thread
+
+        return open_store(url, realm=realm, base=base, read_only=read_only)
+
+    return MemorySetup(open_it, _words(url), fence=fence)
+
+
 def _words(url: str) -> str:
     """Return an address without its password and its parameters."""
     scheme, slashes, rest = url.partition("://")

@@ -1,4 +1,4 @@
-"""The gate before every route: who asks, how often, with how large a body; everything that is refused is told as JSON."""
+"""The gate before every route: who asks, how often, with how large a body; what is refused is told as JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
 
 from console.model.values import dataclass
 from console.serve.limits import Buckets, Streams
@@ -30,12 +32,16 @@ BODY_S = 20.0
 ASK_AGAIN_S = 10.0
 # What answers whoever asks: that the process lives says nothing of a site.
 OPEN_PATHS = frozenset({"/health", "/ready"})
+_CLOSE = {"connection": "close"}
 
 log = logging.getLogger("console.serve")
 
 
-class TooLargeError(Exception):
-    """A body that is longer than allowed."""
+class TooLargeError(HTTPException):
+    """A body that is longer than allowed; what is left of it is not waited for."""
+
+    def __init__(self, words: str = "the body is too large") -> None:
+        super().__init__(413, words, _CLOSE)
 
 
 class NoLongerAllowedError(Exception):
@@ -99,19 +105,9 @@ class Gate:
             return
         bounded = _Body(receive, self.rules.body_bytes)
         if _declared(scope) > self.rules.body_bytes:
-            await self._refuse(send, "body", 413, bounded.words, close=True)
-            return
-        started = _Started(send)
-        try:
-            await self._app(scope, bounded.receive, started)
-        except TooLargeError:
-            if started.began:
-                raise
-            await self._refuse(send, "body", 413, bounded.words, close=True)
-        except TimeoutError:
-            if started.began or not bounded.late:
-                raise
-            await self._refuse(send, "body", 408, f"the body did not come within {BODY_S:g} s", close=True)
+            await self._refuse(send, "body", 413, bounded.words, more=[(b"connection", b"close")])
+        else:
+            await self._app(scope, bounded.receive, send)
 
     async def _pass_stream(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
         rules = self.rules
@@ -166,7 +162,6 @@ class Gate:
         words: str,
         *,
         retry_after_s: float = 0.0,
-        close: bool = False,
         more: list[tuple[bytes, bytes]] | None = None,
     ) -> None:
         self.refused[reason] += 1
@@ -174,33 +169,18 @@ class Gate:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *(more or ())]
         if retry_after_s:
             headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after_s))))
-        if close:  # what is left of the body is not waited for
-            headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
-class _Started:
-    """Knows whether an answer has begun."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.began = False
-
-    async def __call__(self, message: Message) -> None:
-        self.began = True
-        await self._send(message)
-
-
 class _Body:
-    """Hands a body on while it is short enough and comes in time."""
+    """Hands a body on while it is short enough and comes in time; what is left of another is not waited for."""
 
     def __init__(self, receive: Receive, most: int) -> None:
         self._receive = receive
         self._most = most
         self._size = 0
         self._whole = False
-        self.late = False
         self.words = f"the body is over {most:,} bytes"
 
     async def receive(self) -> Message:
@@ -210,12 +190,11 @@ class _Body:
             async with asyncio.timeout(BODY_S):
                 message = await self._receive()
         except TimeoutError:
-            self.late = True
-            raise
+            raise HTTPException(408, f"the body did not come within {BODY_S:g} s", _CLOSE) from None
         self._size += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._size > self._most:
-            raise TooLargeError
+            raise TooLargeError(self.words)
         return message
 
 

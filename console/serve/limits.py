@@ -43,6 +43,11 @@ class Streams:
     def __len__(self) -> int:
         return sum(self._open.values())
 
+    def limited_to(self, most: int) -> Streams:
+        """Return the same count with another limit."""
+        self.most = most
+        return self
+
     @contextmanager
     def opened(self, caller: str) -> Iterator[bool]:
         """Count a stream while the block runs; yields False where there are too many."""

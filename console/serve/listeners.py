@@ -88,7 +88,7 @@ def load_certificates(context: ssl.SSLContext, config: ServeTls) -> None:
 
 
 def advertised(config: ServeConfig, listeners: tuple[Listener, ...]) -> str:
-    """Return the address that others are told: the configured one, else a TCP listener's URL, else the socket's path."""
+    """Return the address that others are told: the configured one, else a TCP listener's URL, else the socket."""
     if config.advertise:
         return config.advertise
     urls = [each.url for each in listeners]

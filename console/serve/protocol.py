@@ -1,4 +1,4 @@
-"""One connection of uvicorn's, with what its other end proves beside each request and a limit on how long it may dawdle."""
+"""One connection of uvicorn's, with what its other end proves beside each request, and a limit on dawdling."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMES = ("DNS", "email", "URI")
 
 
 class GuardedProtocol(H11Protocol):
-    """Puts `peer` into `scope["state"]`, and hangs up on whoever sends no whole request in time.
+    """Puts `peer` and `abort` into `scope["state"]`, and hangs up on whoever sends no whole request in time.
 
     `waits` is true while no request is being answered: such a connection may be closed for another's sake.
     """
@@ -34,7 +34,7 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin; the peer is asked for once."""
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "peer": peer_of(transport)}
+        self.app_state = {**self.app_state, "peer": peer_of(transport), "abort": self.hang_up}
         self._expect()
         if self.on_made is not None:
             self.on_made()

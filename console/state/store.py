@@ -36,8 +36,8 @@ def open_store(url: str, *, realm: str, base: Path | None = None, read_only: boo
 
     An empty database gets its tables. Older tables are brought up to date at once where we alone can write (SQLite),
     and by whoever leads in PostgreSQL (`Leadership.try_lead`) or by `gigadeck state migrate`. Raises NewerSchema, and
-    StateError where there is no way in, or another process writes the same SQLite file. `read_only` takes no lock, nor does who need not
-    be `alone`: that is for short writes of what no session writes (tokens) beside whoever holds the lock.
+    StateError where there is no way in, or another process writes the same SQLite file. `read_only` takes no lock; nor
+    does whoever need not be `alone`, for short writes of what no session writes (tokens) beside the one that holds it.
     """
     store = Store(parse_address(url, base), realm, read_only=read_only, alone=alone)
     try:
@@ -55,6 +55,7 @@ class Store:
         self.address = address
         self.realm = realm
         self.read_only = read_only
+        self.alone = alone
         self.instance = secrets.token_hex(6)
         self.schema = 0
         self.migrated: tuple[Step, ...] = ()
@@ -78,7 +79,7 @@ class Store:
             self._lock.take()
         self._engine = self.another_engine()
         self.schema = self.look()
-        writes = not self.read_only and (self.schema == 0 or self.address.kind == SQLITE)
+        writes = not self.read_only and (self.schema == 0 or (self.alone and self.address.kind == SQLITE))
         if self.behind and writes:
             self.migrated = self.migrate()
 
