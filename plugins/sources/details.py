@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from console.plugin import Part, SourceState, Span, Split, Table, TableColumn, Text, clean, format_value
+from console.plugin import Part, Span, Split, Table, TableColumn, Text, clean, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,32 +16,15 @@ WIDE = 100
 LINE_LIMIT = 600
 NAMES_SHOWN = 500
 MOST_FOUND = 12
-WELL = (SourceState.OK, SourceState.STARTING)
 
 
 def details(source: SourceStatus, snapshot: Snapshot, width: int) -> View:
-    """Return the record of one endpoint, with its unjoined names and the endpoints behind it where there are any."""
+    """Return the record of one endpoint, with its unjoined names where there are any."""
     words = Text(tuple(_lines(source, snapshot, width)), title=f"{clean(source.site, 24)}/{clean(source.name, 40)}")
-    names, behind = _unjoined(source, snapshot), behind_of(source, snapshot)
-    parts = [Part(words, weight=3)]
-    if behind:
-        parts.append(Part(_behind_table(behind, snapshot.at), weight=2, minimum=3))
-    if names:
-        parts.append(Part(_names_table(names), weight=1, minimum=3))
-    return Split(tuple(parts), across=width >= WIDE) if len(parts) > 1 else words
-
-
-def behind_of(source: SourceStatus, snapshot: Snapshot) -> list[SourceStatus]:
-    """Return the endpoints that a `gigadeck serve` reads, where the source leads to one; those that are blind first."""
-    site = snapshot.frame.site(source.site)
-    if source.kind != "site" or site is None or site.judged is None:
-        return []
-    return sorted(site.judged.sources, key=lambda each: (each.state in WELL, each.name))
-
-
-def is_blind(source: SourceStatus) -> bool:
-    """Whether an endpoint tells nothing that counts now."""
-    return source.state not in (*WELL, SourceState.SLOW)
+    names = _unjoined(source, snapshot)
+    if not names:
+        return words
+    return Split((Part(words, weight=3), Part(_names_table(names), weight=1, minimum=3)), across=width >= WIDE)
 
 
 def _lines(source: SourceStatus, snapshot: Snapshot, width: int) -> list[Line]:
@@ -102,22 +85,6 @@ def _wrapped(name: str, text: str, width: int, token: str) -> list[Line]:
 def _unjoined(source: SourceStatus, snapshot: Snapshot) -> list[Unjoined]:
     site = snapshot.frame.site(source.site)
     return [each for each in site.unjoined if each.source == source.name] if site else []
-
-
-def _behind_table(behind: Sequence[SourceStatus], now: float) -> Table:
-    """Return the endpoints of a `gigadeck serve`: their state, how old their data is, and what is wrong."""
-    ages = [format_value(now - each.data_at, "age") if each.data_at else "-" for each in behind]
-    tokens = ["state.critical" if is_blind(each) else "state.ok" for each in behind]
-    columns = (
-        TableColumn("name", "read by the serve", [clean(each.name, 40) for each in behind], width=8, weight=1),
-        TableColumn("kind", "kind", [clean(each.kind, 16) for each in behind], drop=2),
-        TableColumn("state", "state", [each.state.value for each in behind], tokens=tokens),
-        TableColumn("age", "age", ages, drop=1),
-        TableColumn("error", "last error", [clean(each.last_error, LINE_LIMIT) for each in behind], weight=3, drop=3),
-    )
-    blind = sum(map(is_blind, behind))
-    title = f"{len(behind)} endpoints of the serve, {blind} blind" if blind else f"{len(behind)} endpoints of the serve"
-    return Table(columns, ids=[f"behind:{i}" for i in range(len(behind))], title=title, total=len(behind), enter=False)
 
 
 def _names_table(unjoined: Sequence[Unjoined]) -> Table:

@@ -8,7 +8,7 @@ import numpy as np
 
 from console.plugin import Align, Part, SourceState, Split, Table, TableColumn, clean, format_value
 
-from .details import behind_of, details, findings_of, is_blind
+from .details import details, findings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,7 +79,6 @@ def source_table(sources: Sequence[SourceStatus], snapshot: Snapshot, place: Pla
         _number("requests", "requests", sources, "int", lambda each: each.requests, drop=8),
         _number("failures", "errors", sources, "int", lambda each: each.failures, drop=1),
         _text("lies", "lies", sources, lambda each: _lies(each, snapshot), drop=5),
-        _text("blind", "blind", sources, lambda each: _blind(each, snapshot), drop=4),
         _text("budget", "budget", sources, _budget, drop=9),
         _text("skew", "skew", sources, _skew, drop=6),
         _text("next", "next try", sources, lambda each: _next_try(each, now), drop=2),
@@ -150,13 +149,6 @@ def milliseconds(seconds: float) -> str:
 def _lies(source: SourceStatus, snapshot: Snapshot) -> str:
     """Return how many findings there are about what a source tells."""
     return f"▲ {count:,}" if (count := len(findings_of(source, snapshot))) else ""
-
-
-def _blind(source: SourceStatus, snapshot: Snapshot) -> str:
-    """Return how many of the endpoints that a `gigadeck serve` reads tell nothing."""
-    behind = behind_of(source, snapshot)
-    blind = sum(map(is_blind, behind))
-    return f"▲ {blind} of {len(behind)}" if blind else ""
 
 
 def _budget(source: SourceStatus) -> str:
