@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from console.model.errors import BadPayload, SourceError, TimedOut, Unreachable
-from console.sources.site_control import STREAM_TYPE, farewell_of, head_of, hello_of
+from console.sources.site_control import STREAM_TYPE, STREAM_VERSION, farewell_of, head_of, hello_of
 from console.sources.site_polling import skew_s
 from console.sources.site_stream import split
 
@@ -31,6 +31,8 @@ RATE_WINDOW_S = 60.0
 class Connection:
     """Lives on the loop thread alone; `news` is set when a record is in the inbox, and when the stream has ended.
 
+    `whole` is set when all has come that was there when the stream began (or nothing more will come).
+
     `log` and `seq` say up to where records were taken: where a later connection may go on.
     """
 
@@ -49,6 +51,9 @@ class Connection:
         self.news = asyncio.Event()
         self.error: SourceError | None = None
         self.silent = False
+        self.whole = asyncio.Event()
+        self.seen = False
+        """Whether a reading was made of it."""
         self.clock_skew_s: float | None = None
         self.wire_bytes = 0
         self.log, self.seq = resume or ("", 0)
@@ -106,6 +111,8 @@ class Connection:
         try:
             await self._take_all()
             who = self._faults.site, self._faults.source
+            if self.hello is None:
+                raise self._faults.bad("the stream ended before it began")
             self.error = Unreachable(*who, self._farewell or f"{self.server.shown} ended the stream")
         except BadPayload as error:
             # To go on where it was would bring the same again.
@@ -121,14 +128,19 @@ class Connection:
             self.error = SourceError(self._faults.site, self._faults.source, text)
         finally:
             self._ended_at = self._monotonic()
-            self._opened.set()
-            self.news.set()
+            for each in (self._opened, self.news, self.whole):
+                each.set()
 
     async def _take_all(self) -> None:
-        params = {"log": self._resume[0], "after": str(self._resume[1])} if self._resume else {}
+        params = {"stream": str(STREAM_VERSION)}
+        if self._resume is not None:
+            params |= {"log": self._resume[0], "after": str(self._resume[1])}
         path, silent_s = self.server.path("stream"), BEAT_S * BEATS_MISSED
         self._record_at = self._monotonic()
         async with self.server.link.stream(path, params, accept=STREAM_TYPE, idle_s=silent_s) as answer:
+            kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != STREAM_TYPE:
+                raise self._faults.bad(f"content type {kind[:60]!r} instead of {STREAM_TYPE}")
             self.clock_skew_s = skew_s(answer.server_date, answer.received_at)
             rest = b""
             async for chunk in answer.chunks:
@@ -146,6 +158,8 @@ class Connection:
             if head.type in ("dropped", "bye"):
                 self._note_farewell(record)
             self.seq = max(self.seq, head.seq)
+            if head.seq:  # of what a stream begins with the last record alone has a number
+                self.whole.set()
         if not self._inbox.put(record):
             who = self._faults.site, self._faults.source
             raise SourceError(*who, self._inbox.lost, "this computer is too busy; the stream begins anew")
@@ -153,7 +167,9 @@ class Connection:
 
     def _begin(self, record: bytes) -> None:
         hello = hello_of(self._faults, record, self._there)
-        if not hello.resumed:
+        if hello.resumed:
+            self.whole.set()
+        else:
             self._inbox.begin_anew()
             self.seq = 0
         self.log = hello.log

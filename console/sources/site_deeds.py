@@ -120,8 +120,8 @@ class Deeds:
             return Unauthorized(*who, f"{server.shown}: {said}", "check the source's `auth` or client certificate")
         if status == 403:
             return RefusedError(f"{where}: {said}; this needs the role operator (docs/operations.md: who may)")
-        if status == 404:
-            return RefusedError(f"{where} keeps nothing: {said}; attach to a `gigadeck serve`, or update it")
+        if status == 404 and not server.remembers:
+            return RefusedError(f"{where} remembers nothing ({said}); attach to a `gigadeck serve`")
         if status == 421:
             leader = _word(told, "leader")
             advice = f"add {leader} to `also` of this source" if leader else "nobody leads now; try again"

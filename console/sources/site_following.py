@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 READ_EVERY_S = 0.25
 WAIT_SHARE = 0.8
 GATHER_S = 0.03
+# So long the first reading waits for all that a stream begins with: half a picture would be drawn twice.
+FIRST_S = 0.5
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 # Columns come in turn, each once a minute: one that was missed is not stale yet, two are.
 SWEEP_S = 60.0
@@ -179,6 +181,12 @@ class Following:
         return connection.log, connection.seq
 
     async def _wait(self, connection: Connection) -> None:
+        if not connection.seen:
+            connection.seen = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_S):
+                    await connection.whole.wait()
+            return
         if not len(self._inbox) and not connection.ended:
             connection.news.clear()
             with suppress(TimeoutError):

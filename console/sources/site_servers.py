@@ -68,6 +68,11 @@ class Server:
         """Where it is, fit for a message."""
         return self.link.endpoint.shown_url
 
+    @property
+    def remembers(self) -> bool:
+        """Whether it is a `gigadeck serve`, as far as is known."""
+        return self._info is None or self._info.stream > 0
+
     def is_at(self, address: str) -> bool:
         """Whether an address that another server names leads here."""
         ours, theirs = urlsplit(self.link.endpoint.url), urlsplit(address)

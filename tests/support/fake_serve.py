@@ -58,6 +58,7 @@ class FakeServe:
     role: str = "leader"
     leader: str = ""
     mute: bool = False
+    beat_s: float = 0.2
     temp_c: int = 61
     topology: SiteTopology = field(init=False)
     seq: int = 0
@@ -114,14 +115,24 @@ class FakeServe:
             queue.put_nowait(data)
         self.listeners.append(queue)
         try:
-            while data := await queue.get():
-                if self.mute:
-                    await asyncio.Event().wait()
+            while data := await self._next(queue):
                 writer.write(b"%x\r\n%b\r\n" % (len(data), data))
                 await writer.drain()
             writer.close()
         finally:
             self.listeners.remove(queue)
+
+    async def _next(self, queue: asyncio.Queue[bytes]) -> bytes:
+        """Return what to send next, a beat where that is nothing for a while: so a client that went away is noticed."""
+        data = b""
+        try:
+            async with asyncio.timeout(self.beat_s):
+                data = await queue.get()
+        except TimeoutError:
+            data = self.beat(0)
+        while self.mute:
+            await asyncio.sleep(0.02)
+        return data
 
     def hello(self, *, resumed: bool = False, **more: Any) -> bytes:
         told = {

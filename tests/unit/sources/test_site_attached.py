@@ -143,7 +143,7 @@ async def test_a_cut_line_is_joined_where_it_broke(bench: Bench) -> None:
     of.hang_up()
     missed = of.warm(63)
     await console.until(lambda: console.temp_c() == 63)
-    assert of.streams[1] == {"log": "log-1", "after": str(missed - 2)}
+    assert of.streams[1] == {"stream": "1", "log": "log-1", "after": str(missed - 2)}
     assert len(console.of(TopologyPart)) == 1
     assert "1 resumed" in console.readings[-1].notes["stream"]
 
@@ -180,7 +180,7 @@ async def test_garbage_in_the_stream_is_one_error_and_then_all_comes_anew(bench:
     of.temp_c = 44
     await console.until(lambda: console.temp_c() == 44)
     assert len(of.streams) == 2
-    assert of.streams[1] == {}
+    assert of.streams[1] == {"stream": "1"}
 
 
 async def test_a_record_that_cannot_be_decoded_makes_the_stream_begin_anew(bench: Bench) -> None:
@@ -192,7 +192,7 @@ async def test_a_record_that_cannot_be_decoded_makes_the_stream_begin_anew(bench
     assert isinstance(console.errors[0], errors.BadPayload)
     of.temp_c = 45
     await console.until(lambda: console.temp_c() == 45)
-    assert of.streams[-1] == {}
+    assert of.streams[-1] == {"stream": "1"}
 
 
 async def test_a_reader_that_is_too_slow_drops_all_and_begins_anew(bench: Bench) -> None:
@@ -207,7 +207,7 @@ async def test_a_reader_that_is_too_slow_drops_all_and_begins_anew(bench: Bench)
             with suppress(errors.SourceError):
                 await console.source.read()  # and nobody decodes
     await console.until(lambda: console.temp_c() == 50)
-    assert of.streams[-1] == {}
+    assert of.streams[-1] == {"stream": "1"}
 
 
 async def test_where_the_first_server_is_dead_the_second_is_read_until_the_first_is_back(bench: Bench) -> None:
@@ -321,7 +321,7 @@ async def test_a_deed_is_brought_and_its_outcome_told(bench: Bench) -> None:
 REFUSALS: Iterable[tuple[int, dict[str, str], type[Exception], str]] = [
     (401, {"error": "no token"}, errors.Unauthorized, "no token; check the source's `auth`"),
     (403, {"error": "viewer may not"}, errors.RefusedError, "viewer may not; this needs the role operator"),
-    (404, {"error": "no such route"}, errors.RefusedError, "keeps nothing: no such route"),
+    (404, {"error": "no such incident"}, errors.RefusedError, "no such incident"),
     (409, {"error": "is resolved"}, errors.RefusedError, "is resolved"),
     (413, {}, errors.RefusedError, "HTTP 413"),
     (421, {"error": "b leads", "leader": "http://10.0.0.9:1"}, errors.RefusedError, "add http://10.0.0.9:1 to `also`"),
@@ -385,11 +385,16 @@ async def test_a_credential_goes_with_every_request_and_into_no_message(
     assert "s3cret" not in repr(console.readings[-1].notes)
 
 
-async def test_a_server_without_a_stream_is_polled(bench: Bench) -> None:
-    _, url = await bench.serve(FakeServe(stream=0))
+async def test_a_server_without_a_stream_is_polled_and_keeps_nothing(bench: Bench) -> None:
+    of, url = await bench.serve(FakeServe(stream=0))
     console = bench.console(url)
     with pytest.raises(errors.NotOffered):
         await console.read()
+    assert of.asked == ["info", "telemetry"]
+    await console.source._servers.current.know([])
+    of.refusals = [(404, {"error": "no such route"}, {})]
+    with pytest.raises(errors.RefusedError, match="remembers nothing"):
+        await console.source.keep(deed())
 
 
 def test_the_links_of_a_source_are_its_servers_in_order() -> None:
