@@ -4,34 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.core.why.subject import subject_of
-from console.model.errors import TargetError
 from console.model.levels import Level
 
 if TYPE_CHECKING:
     from console.model.incidents import Note
     from console.model.snapshot import Frame, SiteFrame, Snapshot
-
-INCIDENT = "incident:"
-
-
-def note_subject(snapshot: Snapshot, target: str) -> tuple[str, str]:
-    """Return the site and the key of what a target names: `node:muc1/n0653`, `gpu:UUID`, `job:muc1/7`, `incident:ID`.
-
-    `target` is an address, a node's name (`SITE:NODE` where two sites have it), a UUID, a site, `job:ID`, or
-    `incident:ID`. Raises TargetError.
-    """
-    if target.startswith(INCIDENT):
-        found = next((each for each in snapshot.incidents if each.id == target.removeprefix(INCIDENT)), None)
-        if found is None:
-            raise TargetError(f"{target[:200]}: no such incident; gigadeck alerts lists them")
-        return found.site, f"{INCIDENT}{found.id}"
-    if snapshot.frame.site(target) is not None:
-        return target, f"site:{target}"
-    subject = subject_of(snapshot, target)
-    if subject.kind == "job":
-        return subject.frame.site, subject.id
-    return subject.frame.site, _key_at(subject.frame, subject.id)
 
 
 def key_of_row(frame: Frame, row_id: str) -> tuple[str, str] | None:
@@ -43,7 +20,7 @@ def key_of_row(frame: Frame, row_id: str) -> tuple[str, str] | None:
     place = frame.site(row_id.partition("/")[0])
     if place is None or place.topology.resolve(row_id) is None:
         return None
-    return place.site, _key_at(place, row_id)
+    return place.site, key_at(place, row_id)
 
 
 def notes_on(snapshot: Snapshot, row_id: str) -> tuple[Note, ...]:
@@ -52,7 +29,8 @@ def notes_on(snapshot: Snapshot, row_id: str) -> tuple[Note, ...]:
     return tuple(note for note in snapshot.notes if (note.site, note.subject) == found)
 
 
-def _key_at(frame: SiteFrame, path: str) -> str:
+def key_at(frame: SiteFrame, path: str) -> str:
+    """Return the key of what is at an address of a site."""
     topology = frame.topology
     level, row = topology.resolve(path) or (Level.SITE, 0)
     if level is Level.GPU:

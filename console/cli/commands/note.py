@@ -47,7 +47,7 @@ def note(words: tuple[str, ...], as_list: bool, drop: str, shape: Shape, choice:
 
 def _keep(fleet: Fleet, snapshot: Snapshot, words: tuple[str, ...], drop: str, choice: Choice) -> int:
     from console.cli.deeds import deed, keep, tell
-    from console.core.note_subjects import note_subject
+    from console.core.note_targets import note_subject
     from console.model.errors import TargetError
     from console.model.incidents import DeedKind
 
@@ -65,7 +65,7 @@ def _keep(fleet: Fleet, snapshot: Snapshot, words: tuple[str, ...], drop: str, c
 def _write_notes(snapshot: Snapshot, target: str, shape: Shape) -> int:
     from console.cli.opening import is_partial
     from console.cli.output import exit_code, write_rows
-    from console.core.note_subjects import note_subject
+    from console.core.note_targets import note_subject
     from console.present.safe import clean
 
     about = note_subject(snapshot, target) if target else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from console.core.job_states import ENDED_RANK, rank
 from console.core.why.folding import folded
 from console.core.why.gather import OVER, Span, alerts, ending, events, gaps, moments_of, scheduler_words
+from console.core.why.remembered import facts_remembered
 from console.core.why.standing import facts_of
 from console.core.why.subject import subject_of
 from console.core.why.suspects import suspect_of, weight
@@ -38,7 +39,8 @@ def explain(snapshot: Snapshot, target: str, *, at: float = 0.0, window_s: float
     found = moments_of(subject, span)
     told = folded(found)
     kept = _bounded(told)
-    facts = (*_of_job(subject), *facts_of(subject, snapshot.frame.metrics, snapshot.at))
+    remembered = facts_remembered(snapshot, subject)
+    facts = (*_of_job(subject), *remembered, *facts_of(subject, snapshot.frame.metrics, snapshot.at))
     suspect, verdict = suspect_of(subject, told, end, facts)
     topology = subject.frame.topology
     return WhyReport(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from console.model.snapshot import SiteFrame, Snapshot
 
 JOB = "job:"
+INCIDENT = "incident:"
 LISTED = 5
 
 
@@ -43,10 +44,12 @@ class WhySubject:
 def subject_of(snapshot: Snapshot, text: str) -> WhySubject:
     """Return what a text names; raises TargetError, which lists the matches where there are several.
 
-    `job:ID`, `job:SITE/ID` and `job:SITE/ID@CLUSTER` name jobs; an address, a node's name at one site (`NODE`,
-    `SITE:NODE`, `NODE/g3`) or a GPU's UUID name the rest.
+    `job:ID`, `job:SITE/ID` and `job:SITE/ID@CLUSTER` name jobs, `incident:ID` the first object of an incident; an
+    address, a node's name at one site (`NODE`, `SITE:NODE`, `NODE/g3`) or a GPU's UUID name the rest.
     """
     text = text.strip()
+    if text.startswith(INCIDENT):
+        text = _object_of(snapshot, text.removeprefix(INCIDENT))
     wanted = text.removeprefix(JOB)
     found = list(_jobs(snapshot, wanted) if text.startswith(JOB) else _places(snapshot, text))
     if not found:
@@ -59,6 +62,18 @@ def subject_of(snapshot: Snapshot, text: str) -> WhySubject:
     if found[0].kind in (Level.SITE, Level.FLEET):
         raise TargetError(f"{text[:200]} is a whole site; name a job, a node, a GPU or a rack of it")
     return found[0]
+
+
+def _object_of(snapshot: Snapshot, id: str) -> str:
+    """Return the address of an incident's object: where all of it is, else the first one that it names."""
+    incident = next((each for each in snapshot.incidents if each.id == id), None)
+    if incident is None:
+        raise TargetError(f"{id[:200]}: no such incident; gigadeck alerts --resolved lists them")
+    sign = incident.sign
+    found = next((path for path in (sign.path, *sign.paths) if "/" in path), "")
+    if not found:
+        raise TargetError(f"{id[:200]} is of the whole site {sign.site}: {sign.text[:200]}")
+    return found
 
 
 def _jobs(snapshot: Snapshot, wanted: str) -> Iterator[WhySubject]:
