@@ -37,11 +37,8 @@ _CLOSE = {"connection": "close"}
 log = logging.getLogger("console.serve")
 
 
-class TooLargeError(HTTPException):
-    """A body that is longer than allowed; what is left of it is not waited for."""
-
-    def __init__(self, words: str = "the body is too large") -> None:
-        super().__init__(413, words, _CLOSE)
+class TooLargeError(Exception):
+    """A body that is longer than a route takes."""
 
 
 class NoLongerAllowedError(Exception):
@@ -194,7 +191,7 @@ class _Body:
         self._size += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._size > self._most:
-            raise TooLargeError(self.words)
+            raise HTTPException(413, self.words, _CLOSE)
         return message
 
 
