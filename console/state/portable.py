@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 500
 _MOST_LINE_BYTES = 256_000_000
-_encode = msgspec.json.Encoder(enc_hook=None).encode
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -58,8 +58,8 @@ def export(store: Store, path: Path, *, at: float) -> int:
 
 
 def _export_table(connection: Connection, table: Table, file: IO[bytes]) -> int:
-    names = [column.name for column in table.columns]
-    _line(file, {"table": table.name, "columns": names})
+    names = [str(column.name) for column in table.columns]
+    _line(file, {"table": str(table.name), "columns": names})
     rows = 0
     query = select(table).order_by(*table.primary_key.columns)
     for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
