@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 CANDIDATES = 40
-VIEW_DEEDS = ("open", "save", "delete")
+VIEW_DEEDS = ("open", "save", "delete", "share", "unshare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sort", "[-]FIELD", "by a column (- falling); nothing: worst first", "field"),
     Command("cells", "[site|hall|rack|node|gpu]", "a map's cell; nothing: the finest", "level"),
     Command("wrong", "", "show only what is wrong, or everything again"),
-    Command("view", "open|save|delete NAME", "saved views", "view", ("v",), True),
+    Command("view", "[open|save|delete|share|unshare NAME]", "saved views; nothing: a list", "view", ("v",)),
     Command("theme", "[NAME]", "change the theme; nothing: read files again", "theme", ("colours", "colors")),
     Command("utc", "", "show UTC"),
     Command("time", "", "show the site's own time", aliases=("local",)),
@@ -45,6 +45,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("raw", "[PATH]", "what each voice says of an object", "path"),
     Command("why", "[job:ID | NODE | PATH]", "what happened to a job, a node or a GPU", "path"),
     Command("logs", "[job:ID | PATH]", "follow the logs of a job, a node or a GPU", "path"),
+    Command("acknowledge", "[NOTE]", "take on the incidents of the row or the marks", aliases=("ack",)),
+    Command("note", "[TEXT]", "a note on the row or the marks, for everybody"),
+    Command("notes", "[PATH | all]", "the notes on an object, or all that are kept", "path"),
     Command("shell", "[PATH]", "a shell on a node, through the jump hosts", "path", ("ssh",)),
     Command("login", "SITE", "log in to jump hosts that ask for a code", "site", required=True),
     Command("copy", "", "copy the address under the cursor"),

@@ -22,7 +22,7 @@ MARKS_LIMIT = 10_000
 TREE = "tree"
 WORST = "worst first"
 # What is done to the row under the cursor.
-ON_ROW = frozenset({"enter", "mark", "raw", "why", "logs", "shell", "copy"})
+ON_ROW = frozenset({"enter", "mark", "raw", "why", "logs", "shell", "copy", "acknowledge", "note"})
 
 
 class Deeds:
@@ -55,6 +55,8 @@ class Deeds:
             "raw": self._raw,
             "why": self._why,
             "logs": self._logs,
+            "acknowledge": lambda: stage.remembering.acknowledge(),
+            "note": lambda: stage.remembering.note(),
             "shell": lambda: stage.open_shell(stage.body.selected or stage.trail.here.place.path),
             "copy": self._copy,
             "freeze": stage.freeze,

@@ -33,6 +33,8 @@ ORDER = (
     "raw",
     "why",
     "logs",
+    "acknowledge",
+    "note",
     "shell",
     "mark",
     "unmark",
@@ -52,7 +54,10 @@ ALWAYS = frozenset(
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides which keys work here; `selected` is a row's id: an `object` of the tree, a `node` or GPU."""
+    """What decides which keys work here; `selected` is a row's id: an `object` of the tree, a `node` or GPU.
+
+    `incident` says that it has an open incident.
+    """
 
     view: View | None
     place: Place
@@ -61,6 +66,7 @@ class Facts:
     selected: str = ""
     object: bool = False
     node: bool = False
+    incident: bool = False
     domains: bool = False
     history: bool = False
 
@@ -103,6 +109,8 @@ def possible(facts: Facts) -> frozenset[str]:
         "why": can_ask_why(facts.selected) or can_ask_why(place.path),
         "logs": keeps_logs(facts.selected) or keeps_logs(place.path),
         "mark": facts.object,
+        "acknowledge": facts.incident,
+        "note": facts.object or facts.incident or facts.selected.startswith("job:"),
         "shell": facts.node,
         "unmark": bool(place.marks),
         "part.next": len(parts) > 1,

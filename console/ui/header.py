@@ -19,6 +19,7 @@ from console.present.formats import format_value
 from console.present.safe import clean
 from console.present.steady import Steady
 from console.ui.bars import GAP, Segment, ends, fit, line_width, segment
+from console.ui.memory_words import memory_segments
 
 if TYPE_CHECKING:
     from console.model.jobs import Jobs
@@ -107,8 +108,7 @@ def _trouble(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment
     """Return what is bad, what is new, and who is blind."""
     if snapshot is None:
         return (segment("starting …", "text.dim", 3),)
-    bad = [(check.severity, check.since) for check in snapshot.checks]
-    bad += [(alert.severity, alert.since) for alert in snapshot.alerts if alert.state in OPEN]
+    bad = _wrong(snapshot)
     critical = sum(severity is Severity.CRITICAL for severity, _ in bad)
     warning = sum(severity is Severity.WARNING for severity, _ in bad)
     oldest = max(context.now - NEW_S, context.settled_at)
@@ -122,6 +122,22 @@ def _trouble(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment
     if new:
         found.append(segment(f"new {new}", "text.strong", 4))
     return (*found, *_halted(snapshot, context), *_blind(snapshot))
+
+
+def _wrong(snapshot: Snapshot) -> list[tuple[Severity, float]]:
+    """Return how bad each thing that is wrong is, and since when (0: somebody has taken it on, it is new to nobody).
+
+    An incident at several sites is one; where nobody keeps incidents, checks and alerts stand for them.
+    """
+    if not snapshot.memories:
+        bad = [(check.severity, check.since) for check in snapshot.checks]
+        return bad + [(alert.severity, alert.since) for alert in snapshot.alerts if alert.state in OPEN]
+    found: dict[tuple[str, Severity], float] = {}
+    for each in snapshot.incidents:
+        if each.state in OPEN:
+            key, at = (each.sign.key, each.sign.severity), each.opened_at if each.state is AlertState.FIRING else 0.0
+            found[key] = max(at, found.get(key, 0.0))
+    return [(severity, at) for (_, severity), at in found.items()]
 
 
 def _halted(snapshot: Snapshot, context: HeaderContext) -> tuple[Segment, ...]:
@@ -158,7 +174,7 @@ def _numbers(snapshot: Snapshot | None, context: HeaderContext) -> tuple[Segment
     found = (
         [segment("waiting for the first reading", "text.dim", 1)]
         if snapshot is None
-        else [*_totals(snapshot, context.steady)]
+        else [*_totals(snapshot, context.steady), *memory_segments(snapshot.memories)]
     )
     if context.link_bps is not None:
         found.append(_named("link", f"{format_value(context.link_bps, 'bytes')}/s", 2))

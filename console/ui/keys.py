@@ -69,6 +69,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("unmark", ("U",), "unmark", "take every mark away", "Looking"),
     Action("raw", ("d",), "raw", "what each voice says of what is under the cursor", "Looking"),
     Action("why", ("w",), "why", "what happened to it: time line, suspect, silent voices", "Looking"),
+    Action("acknowledge", ("A",), "ack", "acknowledge its incidents, or take that back", "Looking"),
+    Action("note", ("N",), "note", "write a note on it, for everybody who looks here", "Looking"),
     Action("logs", ("L",), "logs", "follow its logs: job output, pod, kernel, BMC", "Looking"),
     Action("shell", ("x",), "shell", "a shell on the node, through its jump hosts", "Looking"),
     Action("copy", ("y",), "copy", "copy its address (works over SSH and in tmux)", "Looking"),
@@ -81,7 +83,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("suspend", ("ctrl+z",), "suspend", "back to the shell; fg returns", "Console"),
     Action("quit", ("q", "ctrl+c"), "quit", "leave; asks only if something runs here", "Console"),
     Action("act", ("a",), "act", "actions on what is marked", "Later", later=True),
-    Action("acknowledge", ("A",), "ack", "acknowledge an incident", "Later", later=True),
     Action("travel", ("t",), "time", "time travel", "Later", later=True),
 )
 

@@ -13,21 +13,17 @@ from console.model.levels import Severity
 from console.model.views import Span
 from console.present.safe import clean
 from console.ui.clipboard import copy_sequence
-from console.ui.command_bar import CommandMode
 from console.ui.deeds import Deeds
 from console.ui.feed import Answered
-from console.ui.filter_bar import FilterMode
-from console.ui.filter_check import filter_fault
 from console.ui.help import help_lines
 from console.ui.keys import spelling
-from console.ui.knowing import known_here
 from console.ui.line_bar import LineBar
 from console.ui.listening import Listening
 from console.ui.orders import Orders
 from console.ui.palette_provider import entries
 from console.ui.prompt import Prompt
-from console.ui.reaching_screen import ReachingScreen
-from console.ui.saved_views import SavedViews
+from console.ui.prompting import PromptingScreen
+from console.ui.remembering import Remembering
 from console.ui.sheets import Chooser, Reader, Sheet
 from console.ui.view_area import ViewArea
 from console.ui.why import why_of
@@ -37,28 +33,26 @@ if TYPE_CHECKING:
 
     from textual import events
 
-    from console.model.errors import ExpressionError
     from console.model.views import Line, Text
-    from console.ui.commands import Known
     from console.ui.keys import KeyMap
     from console.ui.meters import Meters
     from console.ui.palette import Palette
     from console.ui.places import Stop
+    from console.ui.prompt import Mode
     from console.ui.setup import AppSetup, ThemesAndFaults
     from console.ui.stage import Host
 
 FOLLOW_EVERY_S = 0.25
 
 
-class MainScreen(ReachingScreen):
+class MainScreen(PromptingScreen):
     """The one screen; sheets lie over it."""
 
     def __init__(self, host: Host, setup: AppSetup, keys: KeyMap, palette: Palette, meters: Meters) -> None:
-        super().__init__(setup, keys, palette, meters)
-        self._host = host
+        super().__init__(host, setup, keys, palette, meters)
         self._following = False
         self._followed_at = -FOLLOW_EVERY_S
-        self.saved = SavedViews(setup.state_folder)
+        self.remembering = Remembering(self)
         self._deeds = Deeds(self)
         self._orders = Orders(self)
         self._listening = Listening(setup, self.feed, lambda sheet: self.app.push_screen(sheet))
@@ -163,57 +157,12 @@ class MainScreen(ReachingScreen):
         """Show UTC, or the site's time."""
         self.look(self.trail.here.at(utc=utc))
 
-    # The prompt
-
-    def write_command(self) -> None:
-        """Open the command bar."""
-        self._open_prompt(CommandMode(self.known))
-
-    def write_filter(self) -> None:
-        """Open the filter bar with the filter of the place."""
-        self._open_prompt(FilterMode(self._judge, self.known), self.trail.here.place.where)
-
-    def _open_prompt(self, mode: CommandMode | FilterMode, value: str = "") -> None:
-        self._frame_shown(False)
-        self.query_one(Prompt).open(mode, value)
-
-    def _frame_shown(self, shown: bool) -> None:
-        """Show the two lowest lines, or leave their place to the prompt."""
-        for name in ("#breadcrumb", "#footer"):
-            self.query_one(name, LineBar).display = shown
-
-    def _judge(self, text: str) -> ExpressionError | None:
-        shown = self.shown
-        return filter_fault(text, shown.frame, self.trail.here.place.path) if shown else None
-
-    @on(Prompt.Closed)
-    def close_prompt(self) -> None:
-        """Put the prompt away."""
-        self.query_one(Prompt).close()
-        self._frame_shown(True)
-        self.set_focus(self.body)
-        self.paint_frame()
-
-    @on(Prompt.Submitted)
-    def _written(self, event: Prompt.Submitted) -> None:
-        self.close_prompt()
-        self.touched()
-        if event.mode.name == "filter":
-            self._orders.filter(event.value)
+    def written(self, mode: Mode, value: str) -> None:
+        """Run a command, or filter."""
+        if mode.name == "filter":
+            self._orders.filter(value)
         else:
-            self._orders.run(event.value)
-
-    def known(self) -> Known:
-        """Return what commands may name."""
-        frame = self.shown.frame if self.shown else None
-        names = (self.panel_ids, self._host.theme_names, self._saved_names())
-        return known_here(frame, self.view, self.setup.metrics, *names)
-
-    def _saved_names(self) -> Sequence[str]:
-        try:
-            return self.saved.names()
-        except ConsoleError:
-            return ()
+            self._orders.run(value)
 
     # Sheets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from console.model.identity import parse_uuid
 from console.model.levels import SITE_LEVELS, Level
 
 if TYPE_CHECKING:
-    from console.model.snapshot import Frame
+    from console.model.snapshot import Frame, Snapshot
 
 CHILDREN_LIMIT = 2000
 NODE_DEPTH = SITE_LEVELS.index(Level.NODE)
@@ -31,6 +32,16 @@ def can_ask_why(row_id: str) -> bool:
 def keeps_logs(row_id: str) -> bool:
     """Whether somebody may have logs of a row's id: a job, a node or a GPU."""
     return row_id.startswith("job:") or (row_id.count("/") >= NODE_DEPTH and ":" not in row_id)
+
+
+@lru_cache(maxsize=1)  # asked with each key, and changed by snapshots alone
+def has_incident(snapshot: Snapshot, row_id: str) -> bool:
+    """Whether somebody can take on what a row stands for: an open incident, or an object that one is at."""
+    if not row_id or not snapshot.incidents:
+        return False
+    from console.core.incident_rows import ids_of_row
+
+    return bool(ids_of_row(snapshot, row_id))
 
 
 def key_of(frame: Frame, address: str) -> str:

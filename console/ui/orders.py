@@ -9,10 +9,11 @@ from console.model.errors import ConsoleError
 from console.model.levels import Severity
 from console.model.views import Span
 from console.ui import objects
-from console.ui.commands import VIEW_DEEDS, Order, UnknownOrderError, read
+from console.ui.commands import Order, UnknownOrderError, read
 from console.ui.filter_check import domain_kinds, filter_fault
 from console.ui.footer import sort_columns, sortable
 from console.ui.places import DRILLDOWN, up
+from console.ui.view_orders import ViewOrders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,10 @@ class Orders:
             "sort": self._sort,
             "cells": self._cells,
             "wrong": lambda _: self._look(only_wrong=not stage.trail.here.place.only_wrong),
-            "view": self._view,
+            "view": lambda argument: ViewOrders(stage).run(argument),
+            "acknowledge": lambda note: stage.remembering.acknowledge(note or None),
+            "note": lambda text: stage.remembering.note(text),
+            "notes": self._notes,
             "theme": lambda name: stage.set_theme(name) if name else stage.reload_themes(),
             "utc": lambda _: stage.set_utc(True),
             "time": lambda _: stage.set_utc(False),
@@ -92,6 +96,10 @@ class Orders:
         if not objects.keeps_logs(asked):
             raise ConsoleError("write :logs job:SITE/ID, or :logs with the address of a node or GPU")
         self._stage.follow_logs(asked)
+
+    def _notes(self, named: str) -> None:
+        asked = named or self._stage.body.selected or self._stage.trail.here.place.path
+        self._stage.remembering.read_notes("" if named == "all" else asked)
 
     def _look(self, **changes: object) -> None:
         self._stage.look(self._stage.trail.here.at(**changes))
@@ -169,26 +177,6 @@ class Orders:
         here = self._stage.trail.here
         options = {key: value for key, value in here.place.options.items() if key != "cells"}
         self._look(options={**options, "cells": level} if level else options)
-
-    def _view(self, argument: str) -> None:
-        deed, _, name = argument.partition(" ")
-        name = name.strip()
-        if deed not in VIEW_DEEDS or not name:
-            raise ConsoleError("write :view open NAME, :view save NAME or :view delete NAME")
-        if deed == "save":
-            self._stage.saved.save(name, self._stage.trail.here)
-            self._stage.tell(f"view {name} is saved")
-        elif deed == "delete":
-            self._stage.saved.delete(name)
-            self._stage.tell(f"view {name} is deleted")
-        else:
-            self._open(name)
-
-    def _open(self, name: str) -> None:
-        found, here = self._stage.saved.load(name), self._stage.trail.here
-        if found.panel not in self._stage.panel_ids:
-            raise ConsoleError(f"view {name} is of a panel that is not there: {found.panel}")
-        self._stage.go(found.at(marks=here.place.marks, utc=here.place.utc))
 
     def _link(self) -> None:
         self._stage.meters.shown = not self._stage.meters.shown

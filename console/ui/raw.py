@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from console.core.note_subjects import notes_on
 from console.core.subjects import subject_of
 from console.model.views import Span, Text
 from console.present.formats import format_value
 from console.present.safe import clean
+from console.ui.incident_record import incident_record, incidents_section
+from console.ui.note_lines import moment, notes_section
 from console.ui.objects import key_of, resolve
 
 if TYPE_CHECKING:
@@ -35,8 +37,21 @@ UNITLESS = ("0..1", "0/1", "count", "code", "bitmask", "ratio")
 
 
 def record_of(snapshot: Snapshot, row_id: str) -> Text:
-    """Return the record of a row's id: an object at an address, or a check, an incident or a source by name."""
+    """Return the record of a row's id: an object at an address, or a check, an incident or a source by name.
+
+    Its incidents come first, the notes on it last.
+    """
+    notes = notes_section(notes_on(snapshot, row_id), snapshot.at) if snapshot.notes else ()
+    text = _record(snapshot, row_id)
+    told = incidents_section(snapshot, row_id) if snapshot.incidents and not row_id.startswith("incident:") else ()
+    return replace(text, lines=(*told, *text.lines, *notes))
+
+
+def _record(snapshot: Snapshot, row_id: str) -> Text:
     kind, colon, name = row_id.partition(":")
+    incident = next((each for each in snapshot.incidents if each.id == name), None) if kind == "incident" else None
+    if incident is not None:
+        return incident_record(snapshot, incident)
     if colon and kind in ("check", "incident"):
         return _of_value(row_id, next((each for each in snapshot.checks if each.name == name), None))
     if colon and kind == "source":
@@ -55,7 +70,7 @@ def record_of(snapshot: Snapshot, row_id: str) -> Text:
 def _identity(snapshot: Snapshot, address: str) -> Iterator[Line]:
     yield _pair("address", clean(address, WIDTH))
     yield _pair("key", clean(key_of(snapshot.frame, address), WIDTH))
-    yield _pair("snapshot", f"{snapshot.seq}, merged at {_moment(snapshot.at)}")
+    yield _pair("snapshot", f"{snapshot.seq}, merged at {moment(snapshot.at)}")
 
 
 def _values(snapshot: Snapshot, site: SiteFrame, level: Level, row: int) -> Iterator[Line]:
@@ -145,15 +160,8 @@ def _of_value(row_id: str, value: Any) -> Text:
 def _written(name: str, value: object) -> str:
     """Return a value as it is, moments as dates."""
     if (name.endswith("_at") or name == "since") and isinstance(value, float):
-        return _moment(value) if value else ""
+        return moment(value) if value else ""
     return str(value)
-
-
-def _moment(at: float) -> str:
-    try:
-        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
-    except (OverflowError, OSError, ValueError):
-        return str(at)
 
 
 def _pair(name: str, value: str) -> Line:

@@ -38,25 +38,13 @@ class SavedViews:
         views = self._read()
         if name not in views:
             raise ConsoleError(f"no view named {name}; saved: {', '.join(sorted(views)) or 'none'}")
-        entry = views[name]
-        texts = {key: str(entry.get(key, "")) for key in TEXTS}
-        texts["metric"] = texts["metric"] or Place.metric
-        options = entry.get("options")
-        place = Place(
-            **texts,  # type: ignore[arg-type]  # every one of TEXTS is a str field of Place
-            only_wrong=bool(entry.get("only_wrong")),
-            options={str(k): str(v) for k, v in options.items()} if isinstance(options, dict) else {},
-        )
-        return Stop(str(entry.get("panel", "")), place)
+        return _stop_of(views[name])
 
     def save(self, name: str, stop: Stop) -> None:
         """Keep a view under a name, in place of an older one; raises ConsoleError."""
         if not NAME.fullmatch(name):
             raise ConsoleError(f"{name!r} is no name for a view: letters, digits, '-', '_', '.', at most 40")
-        fields = asdict(stop.place)
-        entry = {"panel": stop.panel, **{key: fields[key] for key in (*TEXTS, "only_wrong")}}
-        entry["options"] = dict(stop.place.options)
-        self._write({**self._read(), name: entry})
+        self._write({**self._read(), name: _entry_of(stop)})
 
     def delete(self, name: str) -> None:
         """Forget a view; raises ConsoleError where there is none."""
@@ -93,3 +81,37 @@ class SavedViews:
             os.replace(new, self._file)
         except OSError as error:
             raise ConsoleError(f"{self._file}: the view is not saved: {error.strerror or error}") from error
+
+
+def as_text(stop: Stop) -> str:
+    """Return a view as others get it."""
+    return json.dumps(_entry_of(stop), sort_keys=True, ensure_ascii=False)
+
+
+def from_text(name: str, text: str) -> Stop:
+    """Return the view that somebody shared; raises ConsoleError for a text that is none."""
+    try:
+        entry = json.loads(text)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict):
+        raise ConsoleError(f"view {name} was shared by another version and cannot be read")
+    return _stop_of(entry)
+
+
+def _entry_of(stop: Stop) -> dict[str, Any]:
+    fields = asdict(stop.place)
+    entry = {"panel": stop.panel, **{key: fields[key] for key in (*TEXTS, "only_wrong")}}
+    return {**entry, "options": dict(stop.place.options)}
+
+
+def _stop_of(entry: dict[str, Any]) -> Stop:
+    texts = {key: str(entry.get(key, "")) for key in TEXTS}
+    texts["metric"] = texts["metric"] or Place.metric
+    options = entry.get("options")
+    place = Place(
+        **texts,  # type: ignore[arg-type]  # every one of TEXTS is a str field of Place
+        only_wrong=bool(entry.get("only_wrong")),
+        options={str(k): str(v) for k, v in options.items()} if isinstance(options, dict) else {},
+    )
+    return Stop(str(entry.get("panel", "")), place)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from console.config.themes import Theme
     from console.engine.log_stream import LogStream
+    from console.model.incidents import Deed
     from console.model.metrics import MetricTable
     from console.model.place import Place, Size
     from console.model.ports import Question
@@ -64,6 +65,10 @@ class SessionLike(Protocol):
 
     def follow(self, row_id: str) -> LogStream:
         """Follow the logs of an object."""
+        ...
+
+    def keep(self, deed: Deed) -> Future[str]:
+        """Keep what a person does; return, when that is kept for good, what it came to."""
         ...
 
     def refresh(self, site: str = "", source: str = "") -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from console.ui.meters import Meters
     from console.ui.notices import Notices
     from console.ui.places import Stop, Trail
+    from console.ui.remembering import Remembering
     from console.ui.saved_views import SavedViews
     from console.ui.setup import AppSetup
     from console.ui.view_area import ViewArea
@@ -52,6 +53,7 @@ class Stage(Protocol):
     notices: Notices
     meters: Meters
     saved: SavedViews
+    remembering: Remembering
 
     @property
     def shown(self) -> Snapshot | None:

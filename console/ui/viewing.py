@@ -145,6 +145,7 @@ class Viewing(Screen[None], inherit_bindings=False):
             selected=selected,
             object=found is not None,
             node=found is not None and found[1] in (Level.NODE, Level.GPU),
+            incident=objects.has_incident(shown, selected) if shown else False,
             domains=any(site.domains for site in shown.frame.sites) if shown else False,
             history=self.trail.has_before,
         )

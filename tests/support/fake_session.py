@@ -14,6 +14,7 @@ from console.model.views import Align, Split, Table, TableColumn, Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from console.model.incidents import Deed
     from console.model.place import Place, Size
     from console.model.snapshot import Snapshot
     from console.model.views import View
@@ -31,6 +32,9 @@ class FakeSession:
         self.voices: dict[str, Future[Any]] = {}
         self.stream = LogStream(("ssh", "slurm"))
         self.asked_of: list[str] = []
+        self.deeds: list[Deed] = []
+        self.keep_error: Exception | None = None
+        self.silent = False
         self.refreshed: list[str] = []
         self.focused: list[str] = []
         self.started = self.closed = False
@@ -101,6 +105,16 @@ class FakeSession:
         """The stream that the test fills."""
         self.asked_of.append(row_id)
         return self.stream
+
+    def keep(self, deed: Deed) -> Future[str]:
+        """Answered at once, with the error that the test put in `keep_error`; kept in `deeds`."""
+        self.deeds.append(deed)
+        future: Future[str] = Future()
+        if self.keep_error is not None:
+            future.set_exception(self.keep_error)
+        elif not self.silent:
+            future.set_result(f"{deed.subject}: {deed.kind.value}")
+        return future
 
     def refresh(self, site: str = "", source: str = "") -> None:
         self.refreshed.append(site)

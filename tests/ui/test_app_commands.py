@@ -134,6 +134,18 @@ async def test_a_view_of_a_panel_that_is_gone_is_refused(tmp_path):
         assert "a panel that is not there: energy" in console.bar("breadcrumb")
 
 
+async def test_views_notes_and_acknowledgements_say_where_there_are_none():
+    async with driven() as console:
+        for line, said in (("view", "no view is saved"), ("acknowledge mine", "no open incident"), ("ack", "no open")):
+            await run(console, line)
+            assert said in console.bar("breadcrumb")
+        await run(console, "notes")
+        assert "no notes are kept" in console.screen()
+        await console.press("escape")
+        await run(console, "note fan replaced")
+        assert [each.text for each in console.session.deeds] == ["fan replaced"]
+
+
 async def test_the_theme_changes_at_once():
     async with driven() as console:
         before = console.app.palette.style("text")

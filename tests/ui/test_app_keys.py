@@ -176,6 +176,14 @@ async def test_the_logs_of_a_node_are_followed_until_the_sheet_is_left():
         assert console.session.stream.closed
 
 
+async def test_there_is_nothing_to_acknowledge_but_a_note_can_be_written():
+    async with driven() as console:
+        await console.press("A")
+        assert "no open incident" in console.bar("breadcrumb")
+        await console.press("N", "x", "enter")
+        assert [each.text for each in console.session.deeds] == ["x"]
+
+
 async def test_copying_writes_osc_52(monkeypatch):
     async with driven() as console:
         written = []
