@@ -62,7 +62,7 @@ class IncidentBook:
         nothing, since nobody sees whether it is.
         """
         self._now = now
-        matches = Matches(self._entries.values())
+        matches = Matches(entry for entry in self._entries.values() if self._is_remembered(entry, now))
         taken: set[str] = set()
         unmatched: list[Sign] = []
         for sign in matches.in_order(signs):
@@ -159,13 +159,16 @@ class IncidentBook:
         for entry in over:
             kept[entry.incident.site] += 1
             number, is_stored = kept[entry.incident.site], self._handed.get(entry.id) is entry.incident
-            old = now - entry.incident.resolved_at > self._remember_s or number > MOST_OVER
+            old = number > MOST_OVER or not self._is_remembered(entry, now)
             if old and (is_stored or number > 2 * MOST_OVER):
                 del self._entries[entry.id]
                 self._handed.pop(entry.id, None)
                 self._handed_at.pop(entry.id, None)
         while len(self._used) > MOST_USED:
             del self._used[next(iter(self._used))]
+
+    def _is_remembered(self, entry: Entry, now: float) -> bool:
+        return is_open(entry.incident) or now - entry.incident.resolved_at <= self._remember_s
 
     def _is_news(self, incident: Incident) -> bool:
         before = self._handed.get(incident.id)
