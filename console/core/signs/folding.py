@@ -36,7 +36,7 @@ FAMILIES = {
 LEAST_SHARE = 0.5
 SPECIFIC = ("fault", "alert", "check", "disagreement", "site")
 MOST_FOLDS = 50
-# Each sign is compared with each other one of its site: of more, only those of one key's family would matter.
+# Each sign is compared with the others of its site; beyond so many, the mildest stand for themselves.
 MOST_COMPARED = 300
 
 
@@ -63,7 +63,7 @@ def _at_site(drafts: list[Draft]) -> Iterator[Sign]:
     kept: list[tuple[_Extent, list[Draft]]] = []
     for draft in drafts[:MOST_COMPARED]:
         extent = _extent(draft)
-        home = next((folds for keeper, folds in kept if _same_thing(keeper, extent)), None)
+        home = next((folds for keeper, folds in kept if len(folds) < MOST_FOLDS and _same_thing(keeper, extent)), None)
         if home is None:
             kept.append((extent, []))
         else:
@@ -106,5 +106,5 @@ def _with(keeper: Draft, folds: Sequence[Draft]) -> Sign:
         keeper.sign,
         since=min((sign.since for sign in signs if sign.since), default=0.0),
         jobs=tuple(dict.fromkeys(job for sign in signs for job in sign.jobs))[:PATHS_SHOWN],
-        folds=tuple(dict.fromkeys(draft.sign.key for draft in folds))[:MOST_FOLDS],
+        folds=tuple(dict.fromkeys(draft.sign.key for draft in folds)),
     )
