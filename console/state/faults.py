@@ -32,6 +32,7 @@ _POSTGRESQL_ADVICE = (
     ("42501", "grant this role the rights to write the tables of gigadeck"),
     ("531", "free some space on the database's disk"),
     ("533", "raise max_connections there, or end some connections"),
+    ("3F", "let this role use the schema, or name another one: ?options=-csearch_path%3DNAME"),
     ("28", "look at the user and its password ($PGPASSFILE, ~/.pgpass) and at pg_hba.conf"),
     ("3D", "make the database: createdb -O USER NAME"),
     ("57P", "it stops or restarts; writing goes on by itself when it is back"),
@@ -40,6 +41,17 @@ _POSTGRESQL_ADVICE = (
     ("40", "two transactions met; it is safe to do it again"),
     ("42P01", "run `gigadeck state migrate`"),
     ("08", "is it running, and can this host reach it?"),
+)
+# A connection that is refused has no code.
+_REFUSED = (
+    ("authentication failed", "28"),
+    ("pg_hba.conf", "28"),
+    ("no password supplied", "28"),
+    ("does not exist", "3D"),
+    ("starting up", "57P"),
+    ("shutting down", "57P"),
+    ("too many", "533"),
+    ("connection slots", "533"),
 )
 _UNREACHABLE = "is it running, and can this host reach it? writing goes on by itself when it is back"
 
@@ -66,6 +78,6 @@ def advice(address: Address, original: BaseException, words: str) -> str:
     if address.kind == SQLITE:
         lower = words.lower()
         return next((text for part, text in _SQLITE_ADVICE if part in lower), "look at the file and its disk")
-    code = str(getattr(original, "sqlstate", None) or "")
+    code = str(getattr(original, "sqlstate", None) or next((code for part, code in _REFUSED if part in words), ""))
     found = [text for part, text in _POSTGRESQL_ADVICE if code.startswith(part)] if code else []
     return found[0] if found else _UNREACHABLE

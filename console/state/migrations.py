@@ -124,7 +124,9 @@ def version(connection: Connection) -> int:
     if connection.dialect.name == SQLITE:
         there = connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'gigadeck'")).first()
     else:
-        there = connection.execute(text("SELECT 1 WHERE to_regclass('gigadeck') IS NOT NULL")).first()
+        # Not to_regclass: it may answer from a cache that does not know what was committed while we waited for a lock.
+        visible = "SELECT 1 FROM pg_class WHERE relname = 'gigadeck' AND pg_table_is_visible(oid)"
+        there = connection.execute(text(visible)).first()
     if there is None:
         return 0
     found = connection.execute(text("SELECT value FROM gigadeck WHERE key = 'schema'")).scalar()

@@ -28,12 +28,14 @@ class Statements:
         """Keep rows, each in place of the one with its key."""
         self._many(replacing(table, self.connection.dialect.name), rows)
 
-    def _add(self, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-        """Keep those rows whose key is new; return how many that were, for a single row."""
-        if len(rows) != 1:
-            self._many(adding(table, self.connection.dialect.name), rows)
-            return 0
-        return self.connection.execute(adding(table, self.connection.dialect.name), rows[0]).rowcount
+    def _add(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Keep those rows whose key is new."""
+        self._many(adding(table, self.connection.dialect.name), rows)
+
+    def _is_new(self, table: Table, row: dict[str, Any]) -> bool:
+        """Keep a row if its key is new; return whether it was."""
+        statement = adding(table, self.connection.dialect.name).returning(next(iter(table.primary_key.columns)))
+        return self.connection.execute(statement, row).first() is not None
 
     def _many(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
         for start in range(0, len(rows), _ROWS_AT_ONCE):

@@ -40,8 +40,8 @@ class Works(Statements):
             index_elements=[table.c.site, table.c.name],
             set_={"holder": ours.holder, "taken_at": ours.taken_at, "until_at": ours.until_at, "reason": ours.reason},
             where=(table.c.until_at <= ours.taken_at) | (table.c.holder == ours.holder),
-        )
-        if self.connection.execute(statement, row).rowcount > 0:
+        ).returning(table.c.name)
+        if self.connection.execute(statement, row).first() is not None:
             return None
         other = self.connection.execute(
             select(table).where(table.c.site == row["site"], table.c.name == row["name"])

@@ -101,7 +101,7 @@ class Writer(Works):
 
     def sent(self, notification: Sent) -> bool:
         """Keep that a notification goes out; return whether it is the first: where not, it must not go out again."""
-        return self._add(schema.sent, [row_of(notification)]) > 0
+        return self._is_new(schema.sent, row_of(notification))
 
     def _deleted(self, table: Table, **keys: str) -> bool:
         where = [table.c[name] == plain(value) for name, value in keys.items()]
