@@ -89,13 +89,7 @@ class Hub:
     def attach(self, session: Session, sites: Sequence[str]) -> None:
         """Serve sites from a session, in place of the one before: its streams end with a word and begin anew."""
         share = max(1, len(sites))
-        feeds = {
-            site: SiteFeed(
-                site, self.metrics, self.keeper, ring_bytes=self.limits.ring_bytes // share, ring_s=self.limits.ring_s
-            )
-            for site in sites
-        }
-        sitting = Sitting(session, feeds)
+        sitting = Sitting(session, {site: self._new_feed(site, share) for site in sites})
         with self._lock:
             self._sitting, unsubscribe = sitting, self._unsubscribe
             self._unsubscribe = session.subscribe(lambda snapshot: self._thread.offer((sitting, snapshot)))
@@ -195,6 +189,17 @@ class Hub:
             async with asyncio.timeout(FAREWELL_S):
                 await self._empty.wait()
         await asyncio.to_thread(self._thread.close, FAREWELL_S)
+
+    def _new_feed(self, site: str, share: int) -> SiteFeed:
+        limits = self.limits
+        return SiteFeed(
+            site,
+            self.metrics,
+            self.keeper,
+            ring_bytes=limits.ring_bytes // share,
+            ring_s=limits.ring_s,
+            most_missed_bytes=limits.lag_bytes // 2,
+        )
 
     def _enter(self, feed: SiteFeed, author: str, opening: Opening) -> Client:
         id = secrets.token_hex(8)

@@ -33,12 +33,15 @@ class Opening:
 class SiteFeed:
     """One life of one site's stream: `log` names it."""
 
-    def __init__(self, site: str, metrics: MetricTable, keeper: str, *, ring_bytes: int, ring_s: float) -> None:
+    def __init__(
+        self, site: str, metrics: MetricTable, keeper: str, *, ring_bytes: int, ring_s: float, most_missed_bytes: int
+    ) -> None:
         self.site = site
         self.log = f"{site}-{secrets.token_hex(6)}"
         self.ring = Ring(most_bytes=ring_bytes, most_s=ring_s)
         self.events = EventLog()
         self.clients: dict[str, Client] = {}
+        self._most_missed_bytes = most_missed_bytes
         self._encoder = SiteEncoder(site, metrics, log=self.log, keeper=keeper)
         self._snapshot: Snapshot | None = None
         self._paths: dict[str, int] = {}
@@ -67,9 +70,10 @@ class SiteFeed:
     def open(self, log: str, after: int) -> Opening:
         """Return where a client begins (encode thread): behind what it has, or anew; raises NoDataError."""
         seq = self._encoder.seq
-        if log == self.log:
+        if log == self.log and after > 0:  # 0 is somebody who was cut off before the end of the opening
             position = self.ring.position_after(after)
-            if position is not None:
+            # Who has missed much would fall behind again at once: to begin anew is less.
+            if position is not None and self.ring.lag_bytes(position) <= self._most_missed_bytes:
                 return Opening(True, seq, (), position)
         records = self._encoder.opening()
         if not records:

@@ -1,7 +1,8 @@
-"""A serve's web application over a session of the emulator (or one of the test's), on a loopback port of this process."""
+"""A serve's web application over a session of the emulator, or of the test's own, on a loopback port."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import struct
@@ -23,17 +24,19 @@ from console.model.builtin_metrics import BUILTIN
 from console.serve.app import RoleWord, make_app
 from console.serve.hub import Hub
 from console.serve.protocol import GuardedProtocol
-from console.serve.stream_limits import StreamLimits
 from console.serve.who import Caller, Role
 from console.sources.emulator import EmulatorSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from console.serve.stream_limits import StreamLimits
+
 SITE = "muc1"
 START_S = 20.0
+WAIT_S = 15.0
 OPERATOR = Caller("ada", Role.OPERATOR, "token")
 VIEWER = Caller("eve", Role.VIEWER, "token")
 
@@ -62,7 +65,7 @@ class Served:
     word: RoleWord = field(default_factory=RoleWord)
 
     def client(self, author: str = OPERATOR.author, **more: Any) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, headers={"x-author": author}, timeout=START_S, **more)
+        return httpx.AsyncClient(base_url=self.url, verify=False, headers={"x-author": author}, timeout=START_S, **more)
 
     @property
     def site(self) -> str:
@@ -103,6 +106,8 @@ def serving(session: Any = None, *, limits: StreamLimits | None = None, **more: 
 @contextlib.contextmanager
 def _running(app: ASGIApp, hub: Hub) -> Iterator[str]:
     listener = socket.socket()
+    # What the system buffers for a client that does not read is small, so that tests of one are quick.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
     listener.bind(("127.0.0.1", 0))
     listener.listen(1024)
     config = uvicorn.Config(
@@ -138,6 +143,13 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._hub.aclose()
         await super().shutdown(sockets)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until what another thread does has happened: there is no event to wait for."""
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.to_thread(time.sleep, 0.005)
 
 
 @dataclass
