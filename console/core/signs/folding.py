@@ -36,8 +36,6 @@ FAMILIES = {
 LEAST_SHARE = 0.5
 SPECIFIC = ("fault", "alert", "check", "disagreement", "site")
 MOST_FOLDS = 50
-# Each sign is compared with the others of its site; beyond so many, the mildest stand for themselves.
-MOST_COMPARED = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +57,24 @@ def folded(drafts: Sequence[Draft]) -> list[Sign]:
 
 
 def _at_site(drafts: list[Draft]) -> Iterator[Sign]:
-    drafts.sort(key=_keeper_first)
     kept: list[tuple[_Extent, list[Draft]]] = []
-    for draft in drafts[:MOST_COMPARED]:
+    where: dict[str, list[int]] = {}
+    for draft in sorted(drafts, key=_keeper_first):
         extent = _extent(draft)
-        home = next((folds for keeper, folds in kept if len(folds) < MOST_FOLDS and _same_thing(keeper, extent)), None)
-        if home is None:
-            kept.append((extent, []))
-        else:
+        # Only those of its family, or at one of its nodes, can be the same thing.
+        near = sorted({place for name in (extent.family, *extent.nodes) for place in where.get(name, ())})
+        home = next((kept[place][1] for place in near if _takes(*kept[place], extent)), None)
+        if home is not None:
             home.append(draft)
+            continue
+        for name in (extent.family, *extent.nodes):
+            where.setdefault(name, []).append(len(kept))
+        kept.append((extent, []))
     yield from (_with(keeper.draft, folds) for keeper, folds in kept)
-    yield from (draft.sign for draft in drafts[MOST_COMPARED:])
+
+
+def _takes(keeper: _Extent, folds: Sequence[Draft], other: _Extent) -> bool:
+    return len(folds) < MOST_FOLDS and _same_thing(keeper, other)
 
 
 def _keeper_first(draft: Draft) -> tuple[int, int, int, str]:
