@@ -23,6 +23,8 @@ MOST_PATHS = 1000
 
 def facts_remembered(snapshot: Snapshot, subject: WhySubject) -> Iterator[tuple[str, str]]:
     """Yield (name, text) of the incidents that name the subject or one of its nodes, and of the notes on these."""
+    if not snapshot.incidents and not snapshot.notes:
+        return
     paths = _paths(subject)
     mine = [each for each in snapshot.incidents if each.site == subject.frame.site and _names(each, paths)]
     for incident in mine[:MOST_INCIDENTS]:
