@@ -1,4 +1,4 @@
-"""The roll-ups of a site in the stream: site and halls with each step, racks more seldom, what changed of them."""
+"""The roll-ups of a site in the stream: site and halls each second, racks each five, what changed of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from console.model.snapshot import SiteFrame
     from console.model.topology import SiteTopology
 
-EVERY_S = {Level.SITE: 0.0, Level.HALL: 0.0, Level.RACK: 5.0}
+# A little less than a second, for steps are not quite a second apart; more than one step in that time says no more.
+EVERY_S = {Level.SITE: 0.9, Level.HALL: 0.9, Level.RACK: 4.9}
 _COUNTS = Scale(exact=True)
 
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 # Columns of so few rows cost little: they come more often.
 FEW_ROWS = 512
-FEW_EVERY_S = 5.0
+FEW_EVERY_S = 4.9
 # Codes and flags tell of trouble: where one changed, its turn comes at once, but not more often than this.
-PROMPT_EVERY_S = 5.0
+PROMPT_EVERY_S = 4.9
 # GPUs that fall silent do not wait for the turns of all their columns.
-SILENCE_EVERY_S = 2.0
+SILENCE_EVERY_S = 1.9
 # After a new topology nobody has the columns any more.
 ANEW_WITHIN_S = 10.0
 _PROMPT = (Kind.CODE, Kind.FLAG)
@@ -109,7 +109,7 @@ class ColumnStream:
 
     def told(self) -> Mapping[str, Values]:
         """Return float32 by metric: what somebody who heard all of it holds."""
-        return {name: sent.values.told() for name, sent in self._sent.items()}
+        return {name: sent.values.told() for name, sent in self._sent.items() if not sent.anew}
 
     def _offered(self, site: SiteFrame, now: float) -> Iterator[tuple[Metric, Values]]:
         for name, column in site.columns.items():

@@ -50,12 +50,13 @@ class SiteEncoder:
         self._metrics = metrics
         self._topology: SiteTopology | None = None
         self._body: Record | None = None
-        self._columns = ColumnStream(metrics, sweep_s)
-        self._aggregates = AggregateStream(metrics)
+        self.columns = ColumnStream(metrics, sweep_s)
+        self.aggregates = AggregateStream(metrics)
         self._jobs = JobStream()
         self._words = WordStream()
         self._events = EventStream(log)
         self._judged = JudgedStream(site, keeper)
+        self._broken = False
         self._at = 0.0
         self._told_at = 0.0
         self._kept: dict[str, list[Record]] = {}
@@ -69,9 +70,16 @@ class SiteEncoder:
             return []
         now = self._at = snapshot.at
         first = self._topology is None
-        changes = list(self._changes(site, snapshot, now))
+        try:
+            changes = list(self._changes(site, snapshot, now))
+        except BaseException:
+            # What was told and what we take as told may differ: all of it goes out anew.
+            self._broken = not first
+            self._topology = None if first else self._topology
+            raise
         if first:
             changes = [("beat", {"at": now})]  # nobody can have listened: whoever comes gets the opening
+        self._broken = False
         records = [self._next(kind, members) for kind, members in changes]
         for kind, _ in changes:
             self._kept.pop(_GROUP.get(kind, kind), None)
@@ -93,7 +101,7 @@ class SiteEncoder:
             rest = [record for group in ("judged", "jobs", "words", "events") for record in self._whole(group)]
             end = framed(self.seq, "beat", {"at": self._at})
             # What fills a screen comes first.
-            records = [self._body, *self._aggregates.opening(), *rest, *self._columns.opening(), end]
+            records = [self._body, *self.aggregates.opening(), *rest, *self.columns.opening(), end]
             self._opening = self.seq, records
         return self._opening[1]
 
@@ -121,16 +129,16 @@ class SiteEncoder:
 
     def _changes(self, site: SiteFrame, snapshot: Snapshot, now: float) -> Iterator[tuple[str, Members]]:
         first = self._topology is None
-        anew = site.topology is not self._topology
+        anew = site.topology is not self._topology or self._broken
         if anew:
             members = self._begin(site, now, anew=not first)
             yield "topology", members
-        yield from self._aggregates.due(site, now)
-        yield from self._columns.due(site, now)
+        yield from self.aggregates.due(site, now)
+        yield from self.columns.due(site, now)
         yield from self._jobs.due(site, now, anew=anew)
         yield from self._words.due(site, now, anew=anew)
         yield from self._events.due(site)
-        yield from self._judged.due(snapshot, anew=first)
+        yield from self._judged.due(snapshot, anew=first or self._broken)
 
     def _begin(self, site: SiteFrame, now: float, *, anew: bool) -> Members:
         self._topology = site.topology
@@ -138,8 +146,8 @@ class SiteEncoder:
         body = pack(topology_body(site.topology, self.tag, now, MediaType.MSGPACK), MediaType.MSGPACK)
         members = {"tag": self.tag, "version": site.topology.version, "body": body}
         self._body = framed(0, "topology", members)
-        self._columns.begin(site, now, anew=anew)
-        self._aggregates.begin(site, now, anew=anew)
+        self.columns.begin(site, now, anew=anew)
+        self.aggregates.begin(site, now, anew=anew)
         return members
 
     def _whole(self, group: str) -> list[Record]:
