@@ -35,6 +35,7 @@ CASES = {
     "kubernetes": "12,500 nodes and 12,500 pods of Kubernetes",
     "ssh": "200 nodes through one jump host",
     "disagreements": "the voices of 125,000 nodes compared",
+    "state": "acknowledgements kept in SQLite and PostgreSQL",
     "victoria": "100,000 GPUs from a real VictoriaMetrics",
     "wire": "bytes and processor of each panel, beside Textual's own output",
     "slow_link": "keys over 64 kbit/s by ssh and tmux",

@@ -172,6 +172,7 @@ class Vault:
         draft = Draft(self._memory)
         with store.begin(self._number()) as writer:
             writer.put_incidents(tuple(work.changes.values()))
+            writer.expect(pending.deed for pending in work.deeds)
             answers = [(pending, self._do(pending.deed, draft, writer)) for pending in work.deeds]
             _put(draft, writer)
         self.commits += 1

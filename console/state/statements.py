@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
     from sqlalchemy.sql import Executable
 
-_ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 500
 
 
 class Statements:
@@ -38,8 +38,8 @@ class Statements:
         return self.connection.execute(statement, row).first() is not None
 
     def _many(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            self.connection.execute(statement, list(rows[start : start + _ROWS_AT_ONCE]))
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            self.connection.execute(statement, list(rows[start : start + ROWS_AT_ONCE]))
 
 
 @cache

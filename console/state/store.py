@@ -140,7 +140,9 @@ class Store:
         with self.writing() as connection:
             if fence is not None:
                 self._require_fence(connection, fence)
-            yield Writer(connection)
+            writer = Writer(connection)
+            yield writer
+            writer.flush()
 
     def require_writable(self) -> None:
         """Raise StateError with what to do unless this store can be written."""

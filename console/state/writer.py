@@ -12,12 +12,13 @@ from sqlalchemy import bindparam, delete, or_, select, update
 
 from console.state import schema
 from console.state.rows import acknowledgement_row, change_row, incident_row, plain, row_of
+from console.state.statements import ROWS_AT_ONCE
 from console.state.works import Works
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Table
+    from sqlalchemy import Connection, Table
 
     from console.model.incidents import Deed, Incident, Note, SharedView
     from console.state.values import Baseline, Sent
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 class Writer(Works):
     """What may be written within `Store.begin`; plans, locks and counters come from `Works`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._outcomes: dict[str, str | None] = {}
+        self._deeds: dict[str, dict[str, Any]] = {}
 
     def put_incidents(self, incidents: Iterable[Incident]) -> None:
         """Keep incidents as they are now, who has taken each on, and the step of its life that it has just made."""
@@ -85,19 +91,33 @@ class Writer(Works):
             row["field"] = row.pop("column")
         self._put(schema.baselines, rows)
 
+    def expect(self, deeds: Iterable[Deed]) -> None:
+        """Look up at once which of some deeds were done before, so that `done` need not ask for each."""
+        table = schema.deeds
+        ids = list({plain(deed.id) for deed in deeds} - self._outcomes.keys())
+        self._outcomes |= dict.fromkeys(ids)
+        for start in range(0, len(ids), ROWS_AT_ONCE):
+            query = select(table.c.id, table.c.outcome).where(table.c.id.in_(ids[start : start + ROWS_AT_ONCE]))
+            self._outcomes |= {row.id: row.outcome for row in self.connection.execute(query)}
+
     def done(self, deed: Deed) -> str | None:
         """Return what came of a deed that was done before; None where it has not been done."""
-        table = schema.deeds
-        outcome: str | None = self.connection.execute(
-            select(table.c.outcome).where(table.c.id == plain(deed.id))
-        ).scalar()
-        return outcome
+        if plain(deed.id) not in self._outcomes:
+            self.expect([deed])
+        return self._outcomes[plain(deed.id)]
 
     def remember(self, deed: Deed, outcome: str) -> None:
         """Keep that a deed was done and what came of it; what was kept of the same id before stays."""
-        row = row_of(deed)
+        row = {**row_of(deed), "outcome": plain(outcome)}
         del row["text"]
-        self._add(schema.deeds, [{**row, "outcome": plain(outcome)}])
+        self._deeds.setdefault(row["id"], row)
+        if self._outcomes.get(row["id"]) is None:
+            self._outcomes[row["id"]] = row["outcome"]
+
+    def flush(self) -> None:
+        """Send what waits to be sent in one go; `Store.begin` does it before it commits."""
+        self._add(schema.deeds, list(self._deeds.values()))
+        self._deeds.clear()
 
     def sent(self, notification: Sent) -> bool:
         """Keep that a notification goes out; return whether it is the first: where not, it must not go out again."""
