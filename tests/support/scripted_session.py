@@ -18,6 +18,7 @@ from console.model.events import Event
 from console.model.levels import Severity
 from console.model.reading import ColumnPart, EventsPart, InOrder, JobsPart, TopologyPart
 from console.model.snapshot import Frame, Snapshot
+from console.model.voices import VoiceRecord
 from tests.support.toy_world import ToyWorld
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class ScriptedSession:
         self._merger = SiteMerger(self.world.topology(SITE), BUILTIN)
         self._random = np.random.default_rng(7)
         self._latest: Snapshot | None = None
+        self._anew = True
         self._callbacks: dict[object, Callable[[Snapshot], object]] = {}
 
     def start(self) -> None:
@@ -112,15 +114,29 @@ class ScriptedSession:
         self.asked_of.append(row_id)
         return dict(self.voices)
 
+    def saying(self, **records: str) -> dict[str, Future[Any]]:
+        """Return the answers of voices that know something."""
+        voices: dict[str, Future[Any]] = {}
+        for source, text in records.items():
+            voices[source] = Future()
+            voices[source].set_result(VoiceRecord(SITE, source, source, text=text))
+        return voices
+
+    def begin_anew(self) -> None:
+        """Have the next snapshot begin with the topology that the world has by now."""
+        self._anew = True
+
     def _parts(self) -> list[Part]:
         topology = self.world.topology(SITE)
         state = self.world.state(SITE, self.at)
-        parts: list[Part] = [] if self._latest is not None else [TopologyPart(topology)]
+        anew, self._anew = self._anew, False
+        parts: list[Part] = [TopologyPart(topology)] if anew else []
         for name, values in state.columns.items():
             made = self._random.random(len(values)).astype(np.float32) * 90 if self.wild else values
             keys = InOrder(BUILTIN[name].level, topology.version, len(values))
             parts.append(ColumnPart(name, keys, made, same_time(self.at, len(values))))
-        if self._latest is None:
+        if anew:
             parts.append(JobsPart(state.jobs, gpu_job=state.gpu_job, version=topology.version, at=self.at))
+        if self._latest is None:
             parts.append(EventsPart(state.events))
         return parts

@@ -42,15 +42,16 @@ VIEWER = Caller("eve", Role.VIEWER, "token")
 
 
 class StandInGate:
-    """Lets everybody in as the caller that a header names; without it nobody."""
+    """Lets everybody in as the caller that a header names, else as `everybody`, else as nobody."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, everybody: str = "") -> None:
         self._app = app
+        self._everybody = everybody
         self.callers = {caller.author: caller for caller in (OPERATOR, VIEWER)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            name = dict(scope["headers"]).get(b"x-author", b"").decode()
+            name = dict(scope["headers"]).get(b"x-author", self._everybody.encode()).decode()
             scope.setdefault("state", {})["caller"] = self.callers.get(name)
         await self._app(scope, receive, send)
 
@@ -85,7 +86,9 @@ def emulated_session(*, gpus: int = 64, hz: float = 5.0, seed: int = 1, memory: 
 
 
 @contextlib.contextmanager
-def serving(session: Any = None, *, limits: StreamLimits | None = None, **more: Any) -> Iterator[Served]:
+def serving(
+    session: Any = None, *, limits: StreamLimits | None = None, everybody: str = "", **more: Any
+) -> Iterator[Served]:
     """Run a serve; without a session it is one of the emulator, and there is a snapshot when this yields."""
     session = emulated_session() if session is None else session
     session.start()
@@ -96,7 +99,7 @@ def serving(session: Any = None, *, limits: StreamLimits | None = None, **more: 
             session.wait(lambda snapshot: bool(snapshot.frame.sites and snapshot.frame.sites[0].data_at), START_S)
         hub.attach(session, [SITE])
         app = make_app(hub, lambda: served.word, **more)
-        with _running(StandInGate(app), hub) as url:
+        with _running(StandInGate(app, everybody), hub) as url:
             served.url = url
             yield served
     finally:
