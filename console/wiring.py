@@ -138,6 +138,11 @@ def _choose(names: list[str], wanted: tuple[str, ...]) -> list[str]:
     return [name for name in names if not wanted or name in wanted]
 
 
+def chosen_sites(config: FleetConfig, wanted: tuple[str, ...]) -> list[str]:
+    """Return the names of the sites that were asked for, all of them if none was; raises ConfigErrors."""
+    return _choose([site.name for site in config.sites], wanted)
+
+
 def _demo_fleet(demo: Demo, opening: _Opening) -> Fleet:
     from console.engine.setup import SiteSetup, SourceSetup
     from console.sources.emulator import open_emulator
@@ -176,7 +181,7 @@ def _configured_fleet(path: Path, opening: _Opening) -> Fleet:
 def _fleet_of(config: FleetConfig, opening: _Opening) -> Fleet:
     from console.model.builtin_metrics import BUILTIN
 
-    names = _choose([site.name for site in config.sites], opening.sites)
+    names = chosen_sites(config, opening.sites)
     metrics = BUILTIN.with_own(config.metrics)
     sources: dict[tuple[str, str], Source] = {}
     setups = [_site_setup(site, config, metrics, sources) for site in config.sites if site.name in names]
@@ -370,7 +375,7 @@ def _served_plan(spec: str, wanted: tuple[str, ...], state: str, *, listen: str,
 
     demo = demo_of(spec)
     config = _demo_config(demo) if demo else load_fleet(find_fleet(spec))
-    names = tuple(_choose([site.name for site in config.sites], wanted))
+    names = tuple(chosen_sites(config, wanted))
     serve = replace(
         config.serve,
         listen=listen or config.serve.listen,

@@ -340,3 +340,18 @@ def test_the_log_is_one_json_object_a_line(shared: tuple[Place, GigaServe]) -> N
     _, running = shared
     assert running.lines
     assert all({"at", "level", "logger", "message"} <= line.keys() for line in running.lines), running.said()
+
+
+def test_the_check_asks_the_serve_itself(place: Place) -> None:
+    attached = place.folder / "attached.yaml"
+    source = f"{{kind: site, socket: {place.socket}}}"
+    attached.write_text(f"fleet: x\nsites: [{{name: lab, sources: [{source}]}}]\n")
+    ask = ("check", "--only", "serve", "--format", "nagios", "--fleet")
+    with place.serve() as running:
+        running.wait_ready(lambda told: told["ready"] and told["writable"])
+        for fleet in (attached, place.fleet):  # a console's file, and the one that the serve itself was started with
+            said = gigadeck(*ask, str(fleet))
+            assert (said.code, said.out.startswith("OK - 1 checks|'serve'=0;;;0;1\n")) == (0, True), said.out + said.err
+    said = gigadeck(*ask, str(attached))
+    assert said.code == 2
+    assert "lab: no serve answers" in said.out
