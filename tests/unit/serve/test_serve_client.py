@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -106,7 +107,7 @@ def test_the_newest_is_encoded_and_what_it_overtook_is_not() -> None:
     assert begun.wait(WAIT_S)
     thread.offer(2)
     thread.offer(3)
-    answers = [thread.ask(lambda: list(seen)), thread.ask(lambda: 1 // 0)]
+    answers: list[Future[Any]] = [thread.ask(lambda: list(seen)), thread.ask(lambda: 1 // 0)]
     with pytest.raises(NoDataError, match="too many"):
         thread.ask(lambda: None).result(0)
     go_on.set()
