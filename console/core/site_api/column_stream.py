@@ -59,7 +59,6 @@ class ColumnStream:
         self._sent: dict[str, _Sent] = {}
         self._credit = 0.0
         self._last_at = 0.0
-        self._hurry_until = 0.0
         self._version = 0
         self._reporting: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self._silenced_at = 0.0
@@ -70,7 +69,6 @@ class ColumnStream:
         self._sent.clear()
         self._reporting = site.reporting
         self._credit, self._last_at = 0.0, now
-        self._hurry_until = now + ANEW_WITHIN_S if anew else 0.0
         for metric, values in self._offered(site, now):
             self._sent[metric.name] = self._first(metric, values, site, now, anew=anew)
 
@@ -122,7 +120,7 @@ class ColumnStream:
         known = [self._sent[name] for name in offered if name in self._sent]
         few = [each.metric.name for each in known if each.rows <= FEW_ROWS and self._rested(each, now, FEW_EVERY_S)]
         many = sorted((each for each in known if each.rows > FEW_ROWS), key=lambda each: (not each.anew, each.told_at))
-        sweep_s = min(ANEW_WITHIN_S, self._sweep_s) if now < self._hurry_until else self._sweep_s
+        sweep_s = min(ANEW_WITHIN_S, self._sweep_s) if any(each.anew for each in many) else self._sweep_s
         self._credit += len(many) * max(0.0, now - self._last_at) / sweep_s
         self._last_at = now
         # Where steps are far apart all are due at once; what was not used is not saved up.
