@@ -41,7 +41,8 @@ class JobStream:
     def due(self, site: SiteFrame, now: float, *, anew: bool = False) -> Iterator[tuple[str, Members]]:
         """Yield the record that is due; with `anew` all of it."""
         jobs = site.jobs
-        if not anew and (jobs is self._seen or now - self._told_at < JOBS_EVERY_S):
+        soon = bool(self._rows.told) and now - self._told_at < JOBS_EVERY_S
+        if not anew and (jobs is self._seen or soon):
             return
         later = jobs.at > self._at
         self._seen, self._told_at, self._at = jobs, now, jobs.at
