@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SKEW_LIMIT_S = 5.0
 TEXT_LIMIT = 600
 FIELDS = ("id", "state", "what", "advice")
+MEMORIES = {"own": "our own", "serve": "that of a gigadeck serve", "none": "none"}
+TELL_MORE = "--log-file tells more"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def diagnose(fleet: Fleet, snapshot: Snapshot) -> list[Finding]:
         *_terminal(),
         *(finding for source in snapshot.sources for finding in _source(source, snapshot)),
         *(_site(site, snapshot) for site in snapshot.frame.sites),
+        *_memories(snapshot),
         *(Finding("notice", "warning", notice) for notice in snapshot.notices),
     ]
 
@@ -167,6 +170,25 @@ def _site(site: SiteFrame, snapshot: Snapshot) -> Finding:
     if site.stale or not live:
         return Finding(site.site, "failed", told, "see its sources above")
     return Finding(site.site, "ok" if live == expected else "warning", told, "")
+
+
+def _memories(snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield who remembers incidents, acknowledgements and notes, each once, and whether it can be written."""
+    if not snapshot.memories:
+        yield Finding("memory", "warning", "nobody has told yet what is remembered", "try a longer --timeout")
+    first = {(each.kind, each.where, each.trouble): each for each in reversed(snapshot.memories)}
+    for memory in reversed(first.values()):
+        sites = ", ".join(
+            each.site for each in snapshot.memories if (each.kind, each.where) == (memory.kind, memory.where)
+        )
+        name = f"memory/{sites}" if len(first) > 1 else "memory"
+        if memory.trouble:
+            what, _, advice = memory.trouble.partition("; ")
+            yield Finding(name, "failed", f"{MEMORIES[memory.kind]}, {memory.where}: {what}", advice or TELL_MORE)
+        elif memory.kind == "none":
+            yield Finding(name, "ok", f"{MEMORIES[memory.kind]}: it ends with the program")
+        else:
+            yield Finding(name, "ok", f"{MEMORIES[memory.kind]}, {memory.where}")
 
 
 def _some_names(site: SiteFrame) -> Sequence[str]:

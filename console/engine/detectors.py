@@ -87,10 +87,10 @@ class DetectorHost:
         for column in saved:
             self._saved.setdefault((column.detector, column.site), {})[column.column] = column
 
-    def columns(self, now: float) -> Iterator[SavedColumn]:
+    def columns(self, now: float, *, at_rest: bool = False) -> Iterator[SavedColumn]:
         """Yield a copy of each column of the detectors' memory, with the keys of its rows.
 
-        A detector at work is left out: it may be writing its own.
+        A detector at work is left out, for it may be writing its own, unless it is known that all are `at_rest`.
         """
         from console.engine.saved_columns import SavedColumn, keys_of
 
@@ -98,7 +98,7 @@ class DetectorHost:
         for hosted in self._hosted:
             for site, state in hosted.state.items():
                 for column in hosted.declared or ():
-                    if hosted.busy or column.name not in state:
+                    if (hosted.busy and not at_rest) or column.name not in state:
                         continue
                     if (site, column.level) not in known:
                         known[site, column.level] = keys_of(hosted.topologies[site], column.level)

@@ -56,12 +56,12 @@ class Keeping:
             return desk.ask(lambda: _keep(keepers, deed))
         return self.memory.submit(deed) if self.memory is not None else _refused(NO_MEMORY)
 
-    def close(self, detectors: DetectorHost, timeout_s: float) -> None:
-        """Keep what detectors remember, write what waits, and end within `timeout_s`."""
+    def close(self, detectors: DetectorHost, timeout_s: float, *, at_rest: bool) -> None:
+        """Keep what detectors remember, write what waits, and end within `timeout_s`; `at_rest`: no detector works."""
         if self.memory is None:
             return
         if self.memory.is_lasting:
-            self.memory.offer(tuple(detectors.columns(self._config.clock.time())))
+            self.memory.offer(tuple(detectors.columns(self._config.clock.time(), at_rest=at_rest)))
         if not self.memory.close(timeout_s):
             log.warning("the memory was not closed in time; what it had confirmed is kept")
 

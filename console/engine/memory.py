@@ -18,7 +18,7 @@ from console.model.values import dataclass
 from console.present.safe import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from console.engine.saved_columns import SavedColumn
@@ -223,17 +223,17 @@ class MemoryDesk:
 
     # The state thread
 
-    def loaded(self, remembered: Remembered, unwritten: frozenset[str]) -> frozenset[str]:
-        """Hear what the store holds; return the incidents that gave way to its own."""
+    def loaded(self, remembered: Remembered, unwritten: Mapping[str, Incident]) -> dict[str, Incident]:
+        """Hear what the store holds; return what is left to be written."""
         from console.engine.saved_columns import unpack
 
         with self._lock:
-            gone = self._memory.hear(remembered.incidents, remembered.notes, remembered.views, unwritten=unwritten)
+            left = self._memory.hear(remembered.incidents, remembered.notes, remembered.views, unwritten=unwritten)
         if remembered.baselines:
             self._restored = unpack(remembered.baselines)
         self._attempted = True
         self._changed()
-        return gone
+        return left
 
     def attempted(self) -> None:
         """Hear that the store was tried."""

@@ -20,28 +20,22 @@ def ram_memory(author: str) -> MemorySetup:
     return MemorySetup(where="RAM: it ends with this program", author=author)
 
 
-def own_memory(
-    fleet: str, url: str, *, base: Path, author: str, fence: Callable[[], int | None] | None = None
-) -> MemorySetup:
+def own_memory(fleet: str, url: str, *, base: Path, author: str) -> MemorySetup:
     """Return the memory of a fleet at a database URL (empty: a file of this user); nothing is opened yet.
 
     A relative SQLite path starts at `base`. The words for it hold no secret; an URL that is none is told as
-    trouble when it is opened.
+    trouble when it is opened. Other consoles and commands may use the same one.
     """
     from console.config.places import memory_path
 
     address = url or f"sqlite:///{memory_path(fleet)}"
 
     def open_it(read_only: bool) -> Store:
-        from console.state.store import (
-            open_store,
-        )  # brings SQLAlchemy along: on the state thread, after the first frame
+        from console.state.store import open_store  # SQLAlchemy: on the state thread, after the first frame
 
-        if not url and not read_only:
-            memory_path(fleet).parent.mkdir(parents=True, exist_ok=True)
         return open_store(address, realm=fleet, base=base, read_only=read_only)
 
-    return MemorySetup(open_it, _words(address), shared=not address.startswith(SQLITE), author=author, fence=fence)
+    return MemorySetup(open_it, _words(address), shared=True, lets_go=address.startswith(SQLITE), author=author)
 
 
 def served_memory(

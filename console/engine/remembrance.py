@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from console.core.incident_book import IncidentBook
+from console.core.incident_entry import is_open, of_state
 from console.model.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
 
     from console.engine.drafting import Draft
     from console.model.incidents import Incident, Note, SharedView, Sign
@@ -90,33 +91,37 @@ class Remembrance:
         notes: Iterable[Note],
         views: Mapping[str, Iterable[SharedView]],
         *,
-        unwritten: AbstractSet[str],
-    ) -> frozenset[str]:
-        """Take in what a store holds, which others may have written; return the ids that gave way to its own.
+        unwritten: Mapping[str, Incident],
+    ) -> dict[str, Incident]:
+        """Take in what a store holds, which others may have written; return what of the `unwritten` is left to write.
 
-        Notes and views are what it says. An incident that it knows better (changed later, acknowledged there) takes
-        the place of ours; one that it does not know gives way to its open one of the same key, while it is `unwritten`.
+        Notes, views and acknowledgements are what it says: nobody changes them without it. Of an incident the later
+        word counts; one that the store does not know gives way to its open one of the same key.
         """
         self._notes = {(note.site, note.id): note for note in notes}
         self._views = {(site, view.name): view for site, found in views.items() for view in found}
         self._shown = None
-        ours = {each.id: each for each in self._book.listed()}
         stored = {each.id: each for each in incidents}
-        better = {
-            id: each
-            for id, each in stored.items()
-            if id not in unwritten and (id not in ours or each.changed_at > ours[id].changed_at)
-        }
-        keys = {(each.site, each.sign.key) for each in stored.values() if not each.resolved_at}
-        gone = frozenset(
-            id
-            for id, each in ours.items()
-            if id not in stored and id in unwritten and (each.site, each.sign.key) in keys
-        )
-        if better or gone:
-            kept = {id: each for id, each in ours.items() if id not in gone}
-            self._book = IncidentBook({**kept, **better}.values())
-        return gone
+        keys = {(each.site, each.sign.key) for each in stored.values() if is_open(each)}
+        ours = {each.id: each for each in self._book.listed()}
+        merged = {id: _merged(each, stored.get(id), id in unwritten) for id, each in ours.items()}
+        merged |= {id: each for id, each in stored.items() if id not in ours}
+        for id in unwritten.keys() - stored.keys():
+            if id in merged and (merged[id].site, merged[id].sign.key) in keys:
+                del merged[id]
+        if merged != ours:
+            self._book = IncidentBook(merged.values())
+        return {id: merged.get(id, each) for id, each in unwritten.items() if id in merged or id not in ours}
+
+
+def _merged(ours: Incident, theirs: Incident | None, unwritten: bool) -> Incident:
+    """Return an incident as it is after both words on it."""
+    if theirs is None or theirs == ours:
+        return ours
+    later = theirs if theirs.changed_at > ours.changed_at and not unwritten else ours
+    if later.acknowledgement == theirs.acknowledgement:
+        return later
+    return of_state(replace(later, acknowledgement=theirs.acknowledgement), max(later.changed_at, theirs.changed_at))
 
 
 def _put(kept: dict[tuple[str, str], _Value], changes: Mapping[tuple[str, str], _Value | None]) -> None:

@@ -116,7 +116,7 @@ def _read(data: bytes) -> tuple[dict[str, Any], bytes] | None:
             return None
         made = zlib.decompressobj()
         body = made.decompress(data[start + size :], MOST_BYTES)
-        return None if made.unconsumed_tail else (head, body)
+        return (head, body) if made.eof else None
     except (ValueError, struct.error, zlib.error):
         return None
 

@@ -298,7 +298,8 @@ class Session:
         for part in (self._compute, self._desk, self._view_worker, self._detector_worker):
             if not part.join(max(0.0, deadline - LAST_SHARE_S - time.monotonic())):
                 log.warning("%s did not stop in time and is left behind", type(part).__name__)
-        self._keeping.close(self._detectors, max(0.1, deadline - JOURNAL_CLOSE_S - time.monotonic()))
+        left_s = max(0.1, deadline - JOURNAL_CLOSE_S - time.monotonic())
+        self._keeping.close(self._detectors, left_s, at_rest=self._detector_worker.join(0.0))
         self._journal.close(max(0.1, deadline - time.monotonic()))
 
 

@@ -61,13 +61,15 @@ class MemorySetup:
 
     `open_store` opens it, to be written or (True) only to be read; it is called on the state thread, and again after
     failures. None keeps everything in RAM, until the program ends. `where` says in words where it is (no secret),
-    `shared` that others write there too. `author` is who does what has no author; `fence` returns the number that a
+    `shared` that others write there too; with `lets_go` it is open only while something is written, so that programs of
+    one user take turns. `author` is who does what has no author; `fence` returns the number that a
     leader writes with.
     """
 
     open_store: Callable[[bool], Store] | None = None
     where: str = ""
     shared: bool = False
+    lets_go: bool = False
     author: str = ""
     fence: Callable[[], int | None] | None = None
 

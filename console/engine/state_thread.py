@@ -138,7 +138,7 @@ class StateThread:
 
     def _turn(self) -> None:
         work = self._next()
-        if work or not self._vault.is_open or self._failures or self._clock.monotonic() >= self._vault.look_at:
+        if work or not self._vault.is_known or self._failures or self._clock.monotonic() >= self._vault.look_at:
             self._serve(work)
 
     def _next(self) -> Work:
@@ -152,7 +152,7 @@ class StateThread:
         return self._taken()
 
     def _due_at(self) -> float:
-        if self._failures or not self._vault.is_open:
+        if self._failures or not self._vault.is_known:
             return self._retry_at
         if self._columns:
             return 0.0

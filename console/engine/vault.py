@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from console.core.incident_book import REMEMBER_S
 from console.engine.drafting import Draft
 from console.engine.views import settle
-from console.model.errors import Fenced, NewerSchema, RefusedError, StateError
+from console.model.errors import Fenced, NewerSchema, RefusedError, StateBusy, StateError
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
 
     from console.engine.remembrance import Remembrance
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
 # Others may write to a shared store: so often it is looked at again.
 LOOK_AGAIN_S = 5.0
 NEVER_S = 3600.0
+# Programs of one user take turns.
+BUSY_S = 2.0
+BUSY_REST_S = 0.02
 
 
 class Hears(Protocol):
     """Who is told what the store holds (on the state thread)."""
 
-    def loaded(self, remembered: Remembered, unwritten: frozenset[str]) -> frozenset[str]:
-        """Hear what is kept, and which incidents still wait to be written; return those that need not be."""
+    def loaded(self, remembered: Remembered, unwritten: Mapping[str, Incident]) -> dict[str, Incident]:
+        """Hear what is kept, and which incidents still wait to be written; return these as they are to be written."""
         ...
 
     def attempted(self) -> None:
@@ -78,6 +82,7 @@ class Vault:
     ) -> None:
         assert setup.open_store is not None  # else there is nothing to own
         self._open_store = setup.open_store
+        self._lets_go, self._shared = setup.lets_go, setup.shared
         self._fence = setup.fence
         self._memory = memory
         self._lock = lock
@@ -91,9 +96,9 @@ class Vault:
         self.commits = self.kept = 0
 
     @property
-    def is_open(self) -> bool:
-        """Whether the store was opened."""
-        return self._store is not None
+    def is_known(self) -> bool:
+        """Whether it is known what the store holds."""
+        return self._loaded
 
     @property
     def look_at(self) -> float:
@@ -113,27 +118,45 @@ class Vault:
         except StateError:
             self._failed = True
             raise
+        finally:
+            if self._lets_go:
+                self.close()
         self._failed = False
 
     def close(self) -> None:
         """Let go of the store."""
-        if self._store is not None:
-            self._store.close()
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
 
     def _opened(self, work: Work) -> Store:
         """Return the store, with what it holds heard before anything is written."""
         if self._store is None:
             try:
-                self._store = self._open_store(False)
+                only_looks = self._lets_go and self._loaded and not work
+                self._store = self._open_store(True) if only_looks else self._open_patiently()
             except NewerSchema:
                 raise
             except StateError:
                 self._only_read(work)
                 raise
-        if not self._loaded or self._failed or self._clock.monotonic() >= self.look_at:
+        # Others may have written since: what they know is heard before we write over it.
+        others = self._shared and bool(work)
+        if others or not self._loaded or self._failed or self._clock.monotonic() >= self.look_at:
             self._hear(self._store, work)
             self._loaded, self._looked_at = True, self._clock.monotonic()
         return self._store
+
+    def _open_patiently(self) -> Store:
+        """Open the store to write; whoever else of this user writes it is soon done."""
+        until = self._clock.monotonic() + (BUSY_S if self._lets_go else 0.0)
+        while True:
+            try:
+                return self._open_store(False)
+            except StateBusy:
+                if self._clock.monotonic() >= until:
+                    raise
+                time.sleep(BUSY_REST_S)
 
     def _only_read(self, work: Work) -> None:
         """Hear at least what is kept where somebody else writes it."""
@@ -150,8 +173,7 @@ class Vault:
                 reader.views(self._sites),
                 () if self._loaded else reader.baselines(self._sites),
             )
-        for id in self._hears.loaded(remembered, frozenset(work.changes)) & work.changes.keys():
-            del work.changes[id]
+        work.changes = self._hears.loaded(remembered, work.changes)
 
     def _write(self, store: Store, work: Work) -> None:
         if work.deeds or work.changes:

@@ -9,6 +9,7 @@ ConsoleError
 ├── RefusedError           what is not allowed here: read-only, guards, policies
 ├── NoDataError            nothing to answer with in the time given
 ├── StateError             the memory (a database) cannot be read or written: what, where, what to do
+│   ├── StateBusy          another program of ours writes it at this moment
 │   ├── NewerSchema        it was written by a newer gigadeck
 │   └── Fenced             somebody else leads now: what we wanted to write was not written
 ├── PluginError            a plugin that cannot be read, imported or run
@@ -87,6 +88,10 @@ class NoDataError(ConsoleError):
 
 class StateError(ConsoleError):
     """The memory cannot be read or written; the words name it without its password."""
+
+
+class StateBusy(StateError):
+    """Another program holds the memory; nothing is wrong with it."""
 
 
 class NewerSchema(StateError):

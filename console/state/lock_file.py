@@ -8,7 +8,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from console.model.errors import StateError
+from console.model.errors import StateBusy, StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ class LockFile:
         self._descriptor = -1
 
     def take(self) -> None:
-        """Take the lock; raises StateError with the process that holds it, or with why there can be none."""
+        """Take the lock; raises StateBusy with who holds it, StateError where there can be none."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -37,7 +37,7 @@ class LockFile:
         except OSError:
             holder = self._holder(descriptor)
             os.close(descriptor)
-            raise StateError(
+            raise StateBusy(
                 f"state {self._database}: {holder} writes it; one alone may: end that one, attach to it, "
                 "or name another file (a team uses `gigadeck serve` or PostgreSQL)"
             ) from None

@@ -22,14 +22,15 @@ def doctor(shape: Shape, choice: Choice) -> int:
       gigadeck doctor --fleet fleet.yaml --timeout 30s
       gigadeck doctor --json | jq -r '.rows[] | select(.state == "failed") | .advice'
     """
+    from console.cli.deeds import remembered
     from console.cli.diagnosis import FIELDS, costs, diagnose
-    from console.cli.opening import opened, settled
+    from console.cli.opening import opened
     from console.cli.simple import write_simple
     from console.model.errors import NoDataError
 
-    with opened(choice) as fleet:
+    with opened(choice, memory=True) as fleet:
         with contextlib.suppress(NoDataError):
-            settled(fleet, choice)
+            remembered(fleet, choice)
         snapshot = fleet.session.latest()
         if snapshot is None:
             raise NoDataError(f"the engine made no snapshot within {choice.timeout_s:g} s")

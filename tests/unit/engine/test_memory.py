@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from console.engine.clock import SystemClock
 from console.engine.memory import MemoryDesk
-from console.engine.own_memory import own_memory, ram_memory
+from console.engine.own_memory import own_memory, ram_memory, served_memory
 from console.engine.setup import MemorySetup
 from console.model.errors import Fenced, RefusedError, StateError
 from console.model.events import AlertState
@@ -277,16 +278,38 @@ def test_a_database_that_never_answers_keeps_nobody_waiting():
     forever.set()
 
 
-def test_a_second_program_reads_what_the_first_one_writes(kept):
-    with desk(kept) as made:
+def test_two_programs_of_one_user_share_what_is_remembered(kept):
+    clock = FakeClock()
+    with desk(kept, clock) as made, desk(kept, clock) as second:
         (found,) = opened(made)
+        (theirs,) = opened(second)
         made.submit(deed(subject=found.id, text="mine")).result(LIMIT_S)
-        with desk(kept) as second:
+        second.update((sign(text="4 GPUs: temp_c > 87"),), HEARD, NOW + 40)
+        second.submit(deed(DeedKind.NOTE, "node:muc1/n1", text="fan")).result(LIMIT_S)
+        (theirs,) = second.told(HEARD).incidents
+        assert (theirs.id, theirs.acknowledgement.note) == (found.id, "mine")
+        clock.tick(6.0)
+        made.submit(deed(DeedKind.NOTE, "node:muc1/n1", text="door")).result(LIMIT_S)
+        assert {note.text for note in made.told(HEARD).notes} == {"fan", "door"}
+        assert not made.trouble
+        assert not second.trouble
+    with desk(kept) as again:
+        (told,) = opened(again, now=NOW + 50)
+        assert told.acknowledgement.note == "mine", "who knew nothing of it took it away from nobody"
+
+
+def test_what_a_serve_writes_alone_is_read_and_not_written(kept, tmp_path, monkeypatch):
+    monkeypatch.setattr("console.engine.vault.BUSY_S", 0.05)
+    alone = served_memory(f"sqlite:///{tmp_path}/memory.db", realm="test")
+    with desk(alone) as made:
+        (found,) = opened(made)
+        made.submit(deed(subject=found.id, text="mine", author="sre@serve")).result(LIMIT_S)
+        with desk(kept, SystemClock()) as second:
             until(lambda: second.is_ready and second.told(HEARD).incidents)
-            assert second.told(HEARD).incidents[0].acknowledgement.note == "mine"
-            until(lambda: second.trouble)
-            with pytest.raises(StateError):
+            assert second.told(HEARD).incidents[0].acknowledgement.author == "sre@serve"
+            with pytest.raises(StateError, match="writes it"):
                 second.submit(deed(DeedKind.NOTE, "node:muc1/n1", text="fan")).result(LIMIT_S)
+            assert second.trouble
 
 
 def test_the_password_of_a_database_is_in_no_words():
