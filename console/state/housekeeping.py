@@ -153,6 +153,7 @@ def _vacuum(store: Store, connection: Connection) -> None:
         return
     free = -1
     while (left := int(connection.execute(text("PRAGMA freelist_count")).scalar() or 0)) not in (0, free):
-        connection.execute(text(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")).all()
+        # Not by SQLAlchemy, which does not fetch where no column is told: each fetch frees a page.
+        connection.connection.cursor().execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
         free = left
     connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).all()

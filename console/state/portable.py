@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -53,7 +53,8 @@ def export(store: Store, path: Path, *, at: float) -> int:
     except OSError as error:
         raise StateError(f"{path}: {error.strerror or error}; name a file in a folder that you may write") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     return rows
 
 

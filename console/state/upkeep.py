@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, text
@@ -105,7 +105,8 @@ def backup(store: Store, path: Path) -> int:
     except OSError as error:
         raise StateError(f"{path}: {error.strerror or error}; {_ADVICE_FULL}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     return path.stat().st_size
 
 
