@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import inspect
 import json
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +54,7 @@ class MeasuredApp(ConsoleApp):
         super().__init__(setup)
         self._beats = beats
         self.lags: deque[float] = deque(maxlen=MOST_KEPT)
-        self.tasks: list[int] = []
+        self.tasks: list[dict[str, int]] = []
         self._beating: asyncio.Task[None] | None = None
 
     async def on_load(self) -> None:
@@ -70,9 +69,16 @@ class MeasuredApp(ConsoleApp):
             self.lags.append(time.perf_counter() - before - BEAT_S)
 
 
-def tasks() -> int:
-    """Return how many tasks are alive, on whichever loop."""
-    return sum(1 for each in gc.get_objects() if isinstance(each, asyncio.Task) and not each.done())
+def tasks(fleet: Fleet) -> dict[str, int]:
+    """Return how many tasks are alive, on the screen's loop (the running one) and the engine's, by what they run.
+
+    Not by the collector's list of objects: it leaves out all that was there when the fleet had settled.
+    """
+    # The engine tells nobody of its loop.
+    engine = fleet.session._desk._loop._loop
+    loops = [asyncio.get_running_loop(), *([engine] if engine is not None else [])]
+    alive = (task for loop in loops for task in asyncio.all_tasks(loop))
+    return dict(Counter(getattr(each.get_coro(), "__qualname__", "?") for each in alive))
 
 
 class LockProbe(threading.Thread):
@@ -156,7 +162,7 @@ def main() -> None:
     if not given.tasks_only:
         probe.start()
     try:
-        _run(app, probe)
+        _run(app, probe, fleet)
     finally:
         probe.stopped = True
         engine = fleet.session.statistics()
@@ -165,18 +171,18 @@ def main() -> None:
         fleet.session.close(1.5)
 
 
-def _run(app: MeasuredApp, probe: LockProbe) -> None:
+def _run(app: MeasuredApp, probe: LockProbe, fleet: Fleet) -> None:
     import signal
 
     def begin(number: int, _: object) -> None:
-        app.tasks.append(tasks())
+        app.tasks.append(tasks(fleet))
         app.lags.clear()
         probe.waits.clear()
 
     signal.signal(signal.SIGUSR1, begin)
 
     def end(number: int, _: object) -> None:
-        app.tasks.append(tasks())
+        app.tasks.append(tasks(fleet))
         app.exit_from_signal(0)
 
     signal.signal(signal.SIGTERM, end)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from bench.measure import Figure, quantile
+from bench.tasks import gained_tasks, told_tasks
 from bench.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ def _figures(folder: Path, servers: subprocess.Popen[str], sites: list[dict[str,
         after = console.num_threads(), console.num_fds()
         terminal.signal(signal.SIGTERM)
         terminal.drain(15.0)
-    tasks = json.loads(result.read_text())["tasks"]
-    gained = {"threads": after[0] - before[0], "files": after[1] - before[1], "tasks": tasks[-1] - tasks[0]}
-    return [*_keys(waits, chaos_s, len(sites)), *_left(gained)]
+    more = gained_tasks(json.loads(result.read_text())["tasks"])
+    gained = {"threads": after[0] - before[0], "files": after[1] - before[1], "tasks": sum(more.values())}
+    return [*_keys(waits, chaos_s, len(sites)), *_left(gained, more)]
 
 
 def _walk(terminal: Terminal, seconds: float) -> list[float]:
@@ -102,6 +103,7 @@ def _keys(waits: list[float], chaos_s: float, kinds: int) -> Iterator[Figure]:
         yield Figure(f"key press to its paint while sources fall ill, {name}", value, "ms", must=must, note=told)
 
 
-def _left(gained: dict[str, int]) -> Iterator[Figure]:
+def _left(gained: dict[str, int], more: dict[str, int]) -> Iterator[Figure]:
     for name, count in gained.items():
-        yield Figure(f"{name} gained when all is well again", count, name, must=0)
+        note = told_tasks(more) if name == "tasks" else ""
+        yield Figure(f"{name} gained when all is well again", count, name, must=0, note=note)

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from bench.measure import Figure
+from bench.tasks import gained_tasks, told_tasks
 from bench.terminal import Terminal
 
 GPUS, SITES = 1_000_000, 10
@@ -66,8 +67,8 @@ def _figures(folder: Path, warm_s: float, soak_s: float) -> list[Figure]:
         seen = _samples(terminal, process, soak_s)
         terminal.signal(signal.SIGTERM)
         terminal.drain(15.0)
-    tasks = json.loads(result.read_text())["tasks"]
-    return _told(seen, tasks, soak_s)
+    more = gained_tasks(json.loads(result.read_text())["tasks"])
+    return _told(seen, more, soak_s)
 
 
 def _samples(terminal: Terminal, process: psutil.Process, seconds: float) -> list[tuple[float, int, int]]:
@@ -83,7 +84,7 @@ def _samples(terminal: Terminal, process: psutil.Process, seconds: float) -> lis
     return samples
 
 
-def _told(seen: list[tuple[float, int, int]], tasks: list[int], soak_s: float) -> list[Figure]:
+def _told(seen: list[tuple[float, int, int]], more: dict[str, int], soak_s: float) -> list[Figure]:
     """Compare the last fifth with the first: a single look would be the allocator's mood."""
     part = max(1, len(seen) // 5)
     first, last = seen[:part], seen[-part:]
@@ -93,10 +94,9 @@ def _told(seen: list[tuple[float, int, int]], tasks: list[int], soak_s: float) -
     gained = [
         int(statistics.median(each[i] for each in last) - statistics.median(each[i] for each in first)) for i in (1, 2)
     ]
-    more_tasks = tasks[-1] - tasks[0]
     return [
         Figure(f"{name}resident memory at the end", memory[1], "MiB", memory[0], "after warm-up", must=1.01, note=told),
-        Figure(f"{name}tasks gained", more_tasks, "tasks", must=0),
+        Figure(f"{name}tasks gained", sum(more.values()), "tasks", must=0, note=told_tasks(more)),
         Figure(f"{name}file descriptors gained", gained[0], "files", must=0),
         Figure(f"{name}threads gained", gained[1], "threads", must=0),
     ]
