@@ -39,7 +39,7 @@ def screenshot(out: Path, choice: Choice, **wanted: Any) -> None:
     from console.cli.opening import opened, settled
     from console.cli.picture import draw
 
-    with opened(choice) as fleet:
+    with opened(choice, memory=True) as fleet:
         settled(fleet, choice)
         svg = draw(fleet, timeout_s=choice.timeout_s, **wanted)
     try:
