@@ -26,7 +26,8 @@ GAP_S = (0.5, 2.0)
 def site(of: Served, port: int) -> dict[str, Any]:
     """Return the site of one source, as a fleet file has it."""
     limits = {"connect": "1s", "read": "1s", "total": "3s"}
-    return {"name": of.kind, "sources": [{"kind": of.kind, "name": "src", "timeouts": limits, **of.named(port)}]}
+    source = {"kind": of.kind, "name": "src", "timeouts": limits, **of.named(port)}
+    return {"name": of.site or of.kind, "sources": [source]}
 
 
 async def injure(proxies: Sequence[FaultProxy], chance: random.Random, ended: asyncio.Event) -> None:

@@ -13,7 +13,7 @@ from console.sources.site_polling import skew_s
 from console.sources.site_stream import split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from console.sources.site_bodies import Faults
     from console.sources.site_control import WireHello
@@ -143,12 +143,25 @@ class Connection:
                 raise self._faults.bad(f"content type {kind[:60]!r} instead of {STREAM_TYPE}")
             self.clock_skew_s = skew_s(answer.server_date, answer.received_at)
             rest = b""
-            async for chunk in answer.chunks:
+            async for chunk in self._each(answer.chunks, silent_s):
                 self._count(len(chunk))
                 records, rest = split(rest + chunk, self._faults)
                 for record in records:
                     self._take(record)
                 self._judge_pace(bool(records), silent_s)
+
+    async def _each(self, chunks: AsyncIterator[bytes], silent_s: float) -> AsyncIterator[bytes]:
+        """Yield chunks; raises TimedOut where none comes, though bytes may (what is not HTTP is no chunk)."""
+        while True:
+            try:
+                async with asyncio.timeout(silent_s):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                text = f"{self.server.shown} said nothing for {silent_s:g} s"
+                raise TimedOut(self._faults.site, self._faults.source, text, "is the server alive?") from None
+            if chunk is None:
+                return
+            yield chunk
 
     def _take(self, record: bytes) -> None:
         if self.hello is None:

@@ -39,6 +39,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     of its process hangs up for them.
     """
     monkeypatch.setattr("console.sources.kubernetes.follow.IDLE_S", 1.5)
+    monkeypatch.setattr("console.sources.site_connection.BEAT_S", 0.5)
     monkeypatch.setattr("console.engine.reading_desk.CLOSE_LIMIT_S", 6.0)
 
 

@@ -27,6 +27,7 @@ from tests.servers.emulator import emulator
 from tests.servers.logs import LogStore
 from tests.support.bad_http import answer, bad_server, endless, reset, silent, truncated
 from tests.support.fake_redfish import FakeBmc, tray
+from tests.support.fake_serve import FakeServe
 from tests.support.fake_slurm import FakeSlurm, job, node
 from tests.support.fake_store import POWER, TEMP, FakeStore, gpu_row
 
@@ -50,6 +51,7 @@ class Voice:
     kind: str
     good: Behaviour
     lines: bool = False
+    streams: FakeServe | None = None
     cadence_s: float = 0.0
     options: Mapping[str, object] = field(default_factory=dict)
 
@@ -111,8 +113,8 @@ def log_store(flavour: str) -> LogStore:
 
 
 VOICES = (
-    "prometheus-query", "prometheus-federate", "prometheus-export", "site", "dcgm", "alertmanager", "slurm",
-    "logs-loki", "logs-victorialogs", "redfish", "kubernetes",
+    "prometheus-query", "prometheus-federate", "prometheus-export", "site", "site-stream", "dcgm", "alertmanager",
+    "slurm", "logs-loki", "logs-victorialogs", "redfish", "kubernetes",
 )  # fmt: skip
 
 
@@ -132,6 +134,9 @@ def voice(request: pytest.FixtureRequest) -> Voice:
         return Voice("alertmanager", pager)
     if request.param == "dcgm":
         return Voice("dcgm", forward(request.getfixturevalue("emulated")))
+    if request.param == "site-stream":
+        serve = FakeServe(site=SITE)
+        return Voice("site", serve.behaviour, streams=serve)
     if request.param == "site":
         url = request.getfixturevalue("emulated")
         name = json.loads(urllib.request.urlopen(f"{url}/site/v1/sites", timeout=10).read())
@@ -177,6 +182,14 @@ class Watched:
         return int(np.count_nonzero(frame.reporting)) or len(frame.alerts) or len(frame.events) or counted
 
 
+async def until_it_fails(source: Source, of: FakeServe) -> None:
+    """Cut the stream, for a good one goes on whatever a new request gets; read until the end is told."""
+    of.hang_up()
+    async with asyncio.timeout(10):
+        while True:
+            await everything(source)
+
+
 async def gpus_of(source: Source) -> int:
     return await Watched(source).gpus()
 
@@ -216,6 +229,7 @@ async def test_a_fault_is_one_clear_error_and_the_next_good_answer_recovers(
     voice: Voice, fault: str, warm: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_TOKEN", "s3cret")
+    monkeypatch.setattr("console.sources.site_following.SHORT_LIFE_S", 0.0)  # a cut is no fault by itself
     make, kind = FAULTS[fault]
     async with bad_server(voice.good) as server:
         source = voice.open(server, auth=Auth(bearer=Secret(env="A_TOKEN")))
@@ -229,7 +243,9 @@ async def test_a_fault_is_one_clear_error_and_the_next_good_answer_recovers(
             await source.aclose()
             return
         with pytest.raises(errors.SourceError) as caught:
-            await everything(source)
+            await (everything(source) if voice.streams is None else until_it_fails(source, voice.streams))
+        if warm and voice.streams is not None and fault in ("truncated", "oversized"):
+            kind = errors.BadPayload  # what is no stream is not read to its end
         assert isinstance(caught.value, kind), caught.value
         text = str(caught.value)
         assert text.startswith(f"{SITE}/src: ")

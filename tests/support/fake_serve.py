@@ -57,7 +57,7 @@ class FakeServe:
     keeper: str = "serve-a"
     role: str = "leader"
     leader: str = ""
-    mute: bool = False
+    talks: asyncio.Event = field(default_factory=asyncio.Event)
     beat_s: float = 0.2
     temp_c: int = 61
     topology: SiteTopology = field(init=False)
@@ -73,6 +73,7 @@ class FakeServe:
 
     def __post_init__(self) -> None:
         self.topology = toy_topology(self.site, nodes=self.nodes)
+        self.talks.set()
 
     async def behaviour(self, request: Request, writer: Writer) -> None:
         path = urlsplit(request.target).path
@@ -130,8 +131,7 @@ class FakeServe:
                 data = await queue.get()
         except TimeoutError:
             data = self.beat(0)
-        while self.mute:
-            await asyncio.sleep(0.02)
+        await self.talks.wait()
         return data
 
     def hello(self, *, resumed: bool = False, **more: Any) -> bytes:

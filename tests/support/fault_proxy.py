@@ -65,6 +65,10 @@ class FaultProxy:
         elif self._server is None:
             await self.listen()
 
+    def sicken(self, fault: Fault) -> None:
+        """Change the fault of what passes from now on, on the connections that are open: they stay."""
+        self._fault = fault
+
     async def listen(self) -> None:
         """Accept connections, always on the same port."""
         self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port, limit=PIECE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 import time
@@ -22,6 +23,7 @@ from tests.servers.smi import fake_smi
 from tests.servers.sshd import ssh_site
 from tests.support.bad_http import answer, bad_server
 from tests.support.fake_redfish import FakeBmc, tray
+from tests.support.fake_serve import FakeServe
 from tests.support.fake_slurm import FakeSlurm, job, node
 from tests.support.fake_store import POWER, TEMP, FakeStore, gpu_row
 
@@ -46,13 +48,14 @@ class Served:
     options: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
     ssh: Callable[[int], dict[str, Any]] | None = None
+    site: str = ""
 
     def open(self, port: int) -> Source:
-        """Open the source on another port (that of a proxy), for a site that is called as its kind."""
+        """Open the source on another port (that of a proxy), for a site that is called as its kind, or `site`."""
         named = self.named(port)
         limits = {"timeouts": LIMITS, "max_body_bytes": MOST_BYTES, **self.more}
         config = SourceConfig(self.kind, "src", named.pop("url", ""), options=named, **limits)
-        return open_source(SiteConfig(self.kind, ssh=self._ssh_config(port)), config, BUILTIN)
+        return open_source(SiteConfig(self.site or self.kind, ssh=self._ssh_config(port)), config, BUILTIN)
 
     def _ssh_config(self, port: int) -> SshConfig:
         told = self.ssh(port) if self.ssh else {}
@@ -123,6 +126,24 @@ async def _site() -> AsyncIterator[Served]:
 
 
 @asynccontextmanager
+async def _serve() -> AsyncIterator[Served]:
+    """Serve a stream that says something new five times a second."""
+    of = FakeServe(nodes=GPUS // 8, beat_s=0.1)
+
+    async def live() -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            of.warm(60 + of.seq % 20)
+
+    async with bad_server(of.behaviour) as server:
+        talking = asyncio.create_task(live())
+        try:
+            yield Served("site", server.port, site="serve", options={"site": of.site})
+        finally:
+            talking.cancel()
+
+
+@asynccontextmanager
 async def _logs() -> AsyncIterator[Served]:
     of = LogStore("loki")
     for i in range(GPUS):
@@ -170,6 +191,7 @@ def _through(site: SshSite) -> Callable[[int], dict[str, Any]]:
 KINDS: Mapping[str, Callable[[], Any]] = {
     "prometheus": _store,
     "site": _site,
+    "serve": _serve,
     "dcgm": _dcgm,
     "alertmanager": _pager,
     "slurm": _slurm,

@@ -164,10 +164,10 @@ async def test_a_silent_stream_counts_as_dead_after_three_beats(bench: Bench) ->
     of, url = await bench.serve()
     console = bench.console(url)
     await console.until(lambda: console.temp_c() == 61)
-    of.mute = True
+    of.talks.clear()
     of.send(of.beat(0))
     await console.until(lambda: len(of.streams) == 2)
-    of.mute = False
+    of.talks.set()
     await console.until(lambda: len(of.streams) >= 3 and console.temp_c() == 61)
 
 
