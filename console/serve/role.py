@@ -98,7 +98,10 @@ class Candidate:
                 self._run_for_it(self._election)
         except Fenced as error:
             log.warning("we lead no more: %s", error)
-            self._follow(self._election)
+            try:
+                self._follow(self._election)
+            except ConsoleError as unknown:
+                self._lost(unknown)
         except ConsoleError as error:
             self._lost(error)
 
