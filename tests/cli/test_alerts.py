@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ CONTRACT = {
     "level", "jobs", "acknowledged_by", "acknowledged_at", "note", "worse", "worst", "changed_at", "seen_at",
     "resolved_at", "returns", "key", "folds", "paths", "keeper", "origin", "silenced_by",
 }  # fmt: skip
+ROOT = Path(__file__).resolve().parents[2]
 FAILING = "{name: any, where: gpus > 0, level: node, warning: 1, title: there are nodes}"
 
 
@@ -41,6 +44,11 @@ def test_json_has_the_envelope_and_every_field_of_the_contract(fleet):
     assert (row["state"], row["severity"], row["site"], row["title"]) == ("firing", "warning", "lab", "there are nodes")
     assert (row["acknowledged_by"], row["resolved_at"], row["folds"]) == (None, None, [])
     assert row["id"].startswith("lab-")
+
+
+def test_every_field_is_documented():
+    written = set(re.findall(r"`([a-z_]+)`", (ROOT / "docs" / "incidents.md").read_text()))
+    assert written >= CONTRACT
 
 
 def test_every_format_has_the_same_incidents(fleet):
