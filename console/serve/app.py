@@ -30,5 +30,7 @@ def make_app(
     a time, each within `answer_s`; streams have bounds of their own.
     """
     hub.word = word
+    answers = Answers()
+    hub.at_close(answers.close)
     bounds = Middleware(Bounds, requests=requests, answer_s=answer_s)
-    return Starlette(routes=Routes(hub, Answers()).table(), middleware=[bounds], exception_handlers=dict(HANDLERS))
+    return Starlette(routes=Routes(hub, answers).table(), middleware=[bounds], exception_handlers=dict(HANDLERS))

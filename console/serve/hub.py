@@ -80,6 +80,7 @@ class Hub:
         self._empty = asyncio.Event()
         self._empty.set()
         self._opening = 0
+        self._at_close: list[Callable[[], object]] = []
         self._closed = False
         self._thread: EncodeThread[tuple[Sitting, Snapshot]] = EncodeThread(
             self._encode, most_questions=4 * self.limits.streams
@@ -177,6 +178,10 @@ class Hub:
             "lag_bytes_max": float(max((client.lag_bytes for _, client in clients), default=0)),
         }
 
+    def at_close(self, function: Callable[[], object]) -> None:
+        """Call a function when the hub is closed."""
+        self._at_close.append(function)
+
     async def aclose(self) -> None:
         """Tell every client that the server ends, give them a moment to hear it, and end the thread."""
         self._closed = True
@@ -189,6 +194,8 @@ class Hub:
             async with asyncio.timeout(FAREWELL_S):
                 await self._empty.wait()
         await asyncio.to_thread(self._thread.close, FAREWELL_S)
+        while self._at_close:
+            self._at_close.pop()()
 
     def _new_feed(self, site: str, share: int) -> SiteFeed:
         limits = self.limits

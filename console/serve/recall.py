@@ -27,16 +27,17 @@ class Recall:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._slots = asyncio.Semaphore(AT_A_TIME)
-        self._asked: OrderedDict[tuple[int, str], tuple[float, asyncio.Task[dict[str, str]]]] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], tuple[float, asyncio.Task[dict[str, str]]]] = OrderedDict()
 
-    async def records(self, session: Session, site: str, subject: str) -> dict[str, str]:
+    async def records(self, session: Session, log: str, site: str, subject: str) -> dict[str, str]:
         """Return each voice's record of an object by the voice's name; a voice without one is left out.
 
-        `subject` is the address of a node or GPU, or `job:SITE/ID`; raises TargetError for one of another site.
+        `log` names the session's life; `subject` is the address of a node or GPU, or `job:SITE/ID`. Raises TargetError
+        for one of another site.
         """
         if not subject.removeprefix("job:").startswith(f"{site}/"):
             raise TargetError(f"{site}: subject={subject[:200]!r} is no node, GPU or job of this site")
-        key = id(session), subject
+        key = log, subject
         asked = self._asked.pop(key, None)
         if asked is None or (asked[1].done() and self._monotonic() - asked[0] > KEPT_S):
             asked = self._monotonic(), asyncio.create_task(self._ask(session, subject), name=f"records of {subject}")

@@ -65,10 +65,10 @@ class Routes:
         """The untouched record of each voice of one object, by the voice's name."""
         caller_of(request)
         site, subject = request.path_params["site"], request.query_params.get("subject", "")
-        self._hub.feed(site)
+        log = self._hub.feed(site).log
         if not subject:
             raise HTTPException(400, f"say of what: subject={site}/HALL/RACK/NODE, or subject=job:{site}/ID")
-        told: dict[str, Any] = await self._recall.records(self._hub.sitting.session, site, subject)
+        told: dict[str, Any] = await self._recall.records(self._hub.sitting.session, log, site, subject)
         return await self._answers.once(request, told)
 
     async def journal(self, request: Request) -> Response:

@@ -22,6 +22,7 @@ from console.engine.session import Session
 from console.engine.setup import MemorySetup, SessionConfig, SiteSetup, SourceSetup
 from console.model.builtin_metrics import BUILTIN
 from console.serve.app import RoleWord, make_app
+from console.serve.bounds import Bounds
 from console.serve.hub import Hub
 from console.serve.protocol import GuardedProtocol
 from console.serve.who import Caller, Role
@@ -64,6 +65,7 @@ class Served:
     session: Any
     url: str = ""
     word: RoleWord = field(default_factory=RoleWord)
+    app: Any = None
 
     def client(self, author: str = OPERATOR.author, **more: Any) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, verify=False, headers={"x-author": author}, timeout=START_S, **more)
@@ -72,22 +74,37 @@ class Served:
     def site(self) -> str:
         return f"/site/v1/{SITE}"
 
+    def bounds_under_way(self) -> int:
+        """How many plain requests are being answered."""
+        layer = self.app.middleware_stack
+        while layer is not None and not isinstance(layer, Bounds):
+            layer = layer.app
+        return layer.under_way if layer is not None else 0
+
     @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
 
-def emulated_session(*, gpus: int = 64, hz: float = 5.0, seed: int = 1, memory: MemorySetup | None = None) -> Session:
-    """Return a session, not started, of one emulated site named muc1."""
-    world = World(FleetPlan(gpus=gpus, sites=1, seed=seed, name=SITE), time.time())
-    setup = SourceSetup("emulator", "emulator", "built in", EmulatorSource(world, SITE), cadence_s=0.2)
-    sites = (SiteSetup(SITE, environment="lab", sources=(setup,)),)
-    return Session(SessionConfig("lab", sites=sites, snapshot_hz=hz, memory=memory or MemorySetup(), first_word=False))
+def emulated_session(*, gpus: int = 64, hz: float = 5.0, seed: int = 1, names: tuple[str, ...] = (SITE,)) -> Session:
+    """Return a session, not started, of emulated sites."""
+    sites = []
+    for name in names:
+        world = World(FleetPlan(gpus=gpus, sites=1, seed=seed, name=name), time.time())
+        setup = SourceSetup("emulator", "emulator", "built in", EmulatorSource(world, name), cadence_s=0.2)
+        sites.append(SiteSetup(name, environment="lab", sources=(setup,)))
+    config = SessionConfig("lab", sites=tuple(sites), snapshot_hz=hz, memory=MemorySetup(), first_word=False)
+    return Session(config)
 
 
 @contextlib.contextmanager
 def serving(
-    session: Any = None, *, limits: StreamLimits | None = None, everybody: str = "", **more: Any
+    session: Any = None,
+    *,
+    limits: StreamLimits | None = None,
+    everybody: str = "",
+    sites: tuple[str, ...] = (SITE,),
+    **more: Any,
 ) -> Iterator[Served]:
     """Run a serve; without a session it is one of the emulator, and there is a snapshot when this yields."""
     session = emulated_session() if session is None else session
@@ -96,9 +113,11 @@ def serving(
     served = Served(hub, session)
     try:
         if isinstance(session, Session):
-            session.wait(lambda snapshot: bool(snapshot.frame.sites and snapshot.frame.sites[0].data_at), START_S)
-        hub.attach(session, [SITE])
-        app = make_app(hub, lambda: served.word, **more)
+            session.wait(
+                lambda snapshot: sum(bool(site.data_at) for site in snapshot.frame.sites) == len(sites), START_S
+            )
+        hub.attach(session, sites)
+        served.app = app = make_app(hub, lambda: served.word, **more)
         with _running(StandInGate(app, everybody), hub) as url:
             served.url = url
             yield served
@@ -207,9 +226,12 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(served: Served, author: str = OPERATOR.author, **params: Any) -> Any:
+async def listening(served: Served, author: str = OPERATOR.author, *, site: str = SITE, **params: Any) -> Any:
     """Open a stream; yields a Listener whose hello was read."""
-    async with served.client(author) as client, client.stream("GET", f"{served.site}/stream", params=params) as answer:
+    async with (
+        served.client(author) as client,
+        client.stream("GET", f"/site/v1/{site}/stream", params=params) as answer,
+    ):
         if answer.status_code != 200:
             raise AssertionError((await answer.aread()).decode())
         listener = Listener(answer)

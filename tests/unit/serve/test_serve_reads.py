@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import gzip
+import socket
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ from console.serve.routes import Routes
 from tests.support.openapi import answers_of, as_json, check, paths
 from tests.support.remembered import acknowledged, incident
 from tests.support.scripted_session import NOW, SITE, ScriptedSession
-from tests.support.serving import Served, listening, serving, until
+from tests.support.serving import Served, emulated_session, listening, serving, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -282,6 +284,38 @@ async def test_there_is_an_end_to_requests_under_way() -> None:
         assert (await get(served, "info")).status_code == 200
         async with listening(served):  # an open stream is no request under way
             assert (await get(served, "info")).status_code == 200
+
+
+async def test_who_does_not_read_a_plain_answer_is_cut_off() -> None:
+    with serving(ScriptedSession(nodes=500), answer_s=0.3) as served, socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.settimeout(15)
+        line.connect(("127.0.0.1", served.port))
+        line.sendall(f"GET {served.site}/telemetry HTTP/1.1\r\nHost: t\r\nX-Author: ada\r\n\r\n".encode())
+        await until(lambda: served.bounds_under_way() == 1)
+        await until(lambda: served.bounds_under_way() == 0)
+
+        def rest() -> int:
+            size = 0
+            with contextlib.suppress(ConnectionResetError):
+                while piece := line.recv(65536):
+                    size += len(piece)
+            return size
+
+        whole = len((await get(served, "telemetry", **{"accept-encoding": ""})).content)
+        assert await asyncio.to_thread(rest) < whole
+
+
+async def test_two_sites_have_a_stream_each() -> None:
+    with serving(emulated_session(names=("muc1", "bcn1")), sites=("muc1", "bcn1")) as served:
+        names = [each["site"] for each in (await get(served, "/site/v1/sites")).json()["sites"]]
+        assert names == ["muc1", "bcn1"]
+        for name in names:
+            async with listening(served, site=name) as stream:
+                record = await stream.until("topology")
+                assert stream.seen[0]["site"] == name
+                info = (await get(served, f"/site/v1/{name}/info")).json()
+                assert (info["site"], info["topology"]) == (name, record["tag"])
 
 
 async def test_head_of_a_stream_ends(served: Served) -> None:

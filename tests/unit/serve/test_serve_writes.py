@@ -99,7 +99,7 @@ async def test_a_follower_says_who_leads(served: Served, session: ScriptedSessio
     answer = await post(served, ACK)
     assert (answer.status_code, answer.json()["leader"]) == (421, "https://other.example:8470")
     assert "ask https://other.example:8470" in answer.json()["error"]
-    served.word = RoleWord("waiting", "")
+    served.word = RoleWord("follower", "")
     answer = await post(served, ACK)
     assert (answer.status_code, answer.json()["leader"]) == (421, "")
     assert not session.deeds
