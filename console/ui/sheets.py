@@ -56,6 +56,13 @@ class Sheet(ModalScreen[str]):
         self._ready = False
         self._searched = ""
         self._early: list[tuple[str, str | None]] = []
+        self._left = False
+
+    def leave(self, value: str) -> None:
+        """Leave with a value, once: a key that was typed ahead may come by two ways."""
+        if not self._left:
+            self._left = True
+            self.dismiss(value)
 
     def compose(self) -> ComposeResult:
         """Lay out the parts."""
@@ -128,7 +135,7 @@ class Sheet(ModalScreen[str]):
         """Leave with what fits the words as they are now: the news of the last letter may still be on its way."""
         if self._searched != self._words:
             self._search_for(self._words)
-        self.dismiss(self.chosen())
+        self.leave(self.chosen())
 
     def _search_for(self, words: str) -> None:
         self._searched = words
@@ -137,7 +144,7 @@ class Sheet(ModalScreen[str]):
     @on(ViewArea.Entered)
     def _entered(self, event: ViewArea.Entered) -> None:
         event.stop()
-        self.dismiss(event.id)
+        self.leave(event.id)
 
     def on_key(self, event: events.Key) -> None:
         """Move, choose, or leave; what edits the search line is left to it."""
@@ -155,7 +162,7 @@ class Sheet(ModalScreen[str]):
         if name == "escape" and searching and not self._search:
             self._search_line(shown=False)
         elif name in ("escape", "ctrl+c") or (not searching and name == "q"):
-            self.dismiss("")
+            self.leave("")
         elif name in MOVES:
             self.body.move(MOVES[name])
         elif name in PAGES:

@@ -94,6 +94,17 @@ async def test_pressed_on_an_acknowledged_one_it_offers_to_take_that_back():
         assert [each.kind for each in console.session.deeds] == [DeedKind.UNACKNOWLEDGE]
 
 
+async def test_a_sheet_is_left_once_however_often_enter_comes():
+    async with driven(session(at_node(acknowledgement=TAKEN))) as console:
+        await console.press("A")
+        sheet = console.app.screen
+        for key in ("down", "enter", "enter", "escape"):
+            sheet.take(key, None)
+        await console.settle()
+        assert console.app.screen is console.main
+        assert [each.kind for each in console.session.deeds] == [DeedKind.UNACKNOWLEDGE]
+
+
 async def test_a_row_without_an_incident_says_so():
     async with driven(session(at_node("check:x", "muc1/h2"))) as console:
         await console.press("A")
