@@ -25,8 +25,8 @@ def resolve(frame: Frame, address: str) -> tuple[str, Level, int] | None:
 
 
 def can_ask_why(row_id: str) -> bool:
-    """Whether `why` has an answer for a row's id: a job, or an address below a site."""
-    return row_id.startswith("job:") or ("/" in row_id and ":" not in row_id)
+    """Whether `why` has an answer for a row's id: a job, an incident, or an address below a site."""
+    return row_id.startswith(("job:", "incident:")) or ("/" in row_id and ":" not in row_id)
 
 
 def keeps_logs(row_id: str) -> bool:

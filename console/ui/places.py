@@ -94,7 +94,10 @@ class Trail:
 
 
 def deeper(stop: Stop, row_id: str, panels: Sequence[str]) -> Stop:
-    """Return where Enter on a row leads: the object in the drill-down, a check in its panel, the rows of a domain."""
+    """Return where Enter on a row leads: the object in the drill-down, a check in its panel, the rows of a domain.
+
+    An incident leads to its site.
+    """
     kind, colon, name = row_id.partition(":")
     panel = DRILLDOWN if DRILLDOWN in panels else stop.panel
     site, slash, bare = kind.partition("/")
@@ -104,7 +107,11 @@ def deeper(stop: Stop, row_id: str, panels: Sequence[str]) -> Stop:
         return replace(stop, panel=panel).at(path=row_id, selected="", where="", by="", only_wrong=False)
     if kind == "job" and name:
         return replace(stop, panel=panel).at(**_nodes_of_job(name), selected="", by="", only_wrong=False)
-    if kind in ("incident", "check"):
+    if kind == "incident" and "-" in name:  # an incident without a place of its own is of its whole site
+        return replace(stop, panel=panel).at(
+            path=name.rpartition("-")[0], selected="", where="", by="", only_wrong=False
+        )
+    if kind == "check":
         return replace(stop, panel=CHECKS if CHECKS in panels else stop.panel).at(selected=f"check:{name}")
     if kind == stop.place.by:
         return replace(stop, panel=panel).at(by="", where=f"{kind} == {_quoted(name)}", selected="")
