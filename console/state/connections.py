@@ -20,19 +20,18 @@ if TYPE_CHECKING:
 
 BUSY_S = 5.0
 CONNECT_S = 4
-STATEMENT_S = 15.0
-LOCK_WAIT_S = 4.0
+ANSWER_S = 20.0
 IDLE_IN_TRANSACTION_S = 10.0
 KEPT_WAL_BYTES = 64_000_000
 READS = "gigadeck_reads"
 
 
-def engine_for(address: Address, *, name: str, read_only: bool = False) -> Engine:
+def engine_for(address: Address, *, name: str, read_only: bool = False, answer_s: float = ANSWER_S) -> Engine:
     """Return an engine; nothing is connected yet. `name` is what PostgreSQL shows of us.
 
-    Raises StateError where the driver is missing.
+    A PostgreSQL that has not answered within `answer_s` is given up. Raises StateError where the driver is missing.
     """
-    return _sqlite(address, read_only) if address.kind == SQLITE else _postgresql(address, name)
+    return _sqlite(address, read_only) if address.kind == SQLITE else _postgresql(address, name, answer_s)
 
 
 def _sqlite(address: Address, read_only: bool) -> Engine:
@@ -76,9 +75,9 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN" if options.get(READS, False) else "BEGIN IMMEDIATE")
 
 
-def _postgresql(address: Address, name: str) -> Engine:
+def _postgresql(address: Address, name: str, answer_s: float) -> Engine:
     try:
-        import psycopg  # noqa: F401  # SQLAlchemy would name the module; a user needs the extra's name
+        from console.state.bounded import connect
     except ImportError:
         raise StateError(
             f"state {address.where}: PostgreSQL needs psycopg; install it with pip install 'gigadeck[postgresql]'"
@@ -87,22 +86,24 @@ def _postgresql(address: Address, name: str) -> Engine:
         url = make_url(address.url)
     except ArgumentError:
         raise StateError(f"state {address.where}: this is no database URL") from None
-    return create_engine(
+    engine = create_engine(
         url,
-        connect_args=_postgresql_arguments(name, dict(url.query)),
+        connect_args=_postgresql_arguments(name, dict(url.query), answer_s),
         pool_size=1,
         max_overflow=2,
         pool_pre_ping=True,
         pool_timeout=CONNECT_S,
         hide_parameters=True,
     )
+    event.listen(engine, "do_connect", lambda _, __, arguments, named: connect(answer_s, arguments, named))
+    return engine
 
 
-def _postgresql_arguments(name: str, given: dict[str, Any]) -> dict[str, Any]:
+def _postgresql_arguments(name: str, given: dict[str, Any], answer_s: float) -> dict[str, Any]:
     """Return time-outs, and keep-alives that notice a dead host; what the URL itself says goes before ours."""
     limits = {
-        "statement_timeout": STATEMENT_S,
-        "lock_timeout": LOCK_WAIT_S,
+        "statement_timeout": 0.75 * answer_s,  # so that a slow statement ends with the server's own words
+        "lock_timeout": 0.2 * answer_s,
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_S,
     }
     ours = {

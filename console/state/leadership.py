@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RENEW_S = 2.0
 LEASE_S = 8.0
-_LOCK_WAIT_S = 1.0
+ANSWER_S = 4.0  # and waits at most a fifth of this for a lock
 _ENDING_S = 1.5
 _POLL_S = 0.05
 _CLASS = 0x67696764  # 'gigd': our advisory locks, by realm
@@ -194,11 +194,9 @@ class Leadership:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            self._engine = self._engine or self._store.another_engine()
+            self._engine = self._engine or self._store.another_engine(ANSWER_S)
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             self._connection = connection
-            if self._postgresql:
-                connection.execute(text(f"SET lock_timeout = {int(_LOCK_WAIT_S * 1000)}"))
         return self._connection
 
     def _let_go(self) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from console.model.errors import Fenced, StateError
 from console.state import schema
 from console.state.address import SQLITE, parse_address
-from console.state.connections import READS, engine_for
+from console.state.connections import ANSWER_S, READS, engine_for
 from console.state.faults import told
 from console.state.lock_file import LockFile
 from console.state.migrations import NEWEST, migrate, refuse_newer, version
@@ -77,15 +77,19 @@ class Store:
         """Connect, look at the schema, make the tables of an empty database; raises as `open_store` does."""
         if self._lock is not None:
             self._lock.take()
+        if self.address.path is not None and not self.read_only:
+            with suppress(OSError):  # whatever is wrong there, the database tells it in its own words
+                os.close(os.open(self.address.path, os.O_WRONLY | os.O_CREAT, 0o600))
         self._engine = self.another_engine()
         self.schema = self.look()
         writes = not self.read_only and (self.schema == 0 or (self.alone and self.address.kind == SQLITE))
         if self.behind and writes:
             self.migrated = self.migrate()
 
-    def another_engine(self) -> Engine:
+    def another_engine(self, answer_s: float = ANSWER_S) -> Engine:
         """Return an engine of its own to the same database; whoever asks disposes of it."""
-        return engine_for(self.address, name=f"gigadeck {self.instance}", read_only=self.read_only)
+        name = f"gigadeck {self.instance}"
+        return engine_for(self.address, name=name, read_only=self.read_only, answer_s=answer_s)
 
     def look(self) -> int:
         """Return the version of the schema as it is there now; raises NewerSchema."""

@@ -220,6 +220,25 @@ def test_a_site_is_led_by_one_realm(store: Store, url: str) -> None:
         three.resign()
 
 
+def test_a_server_that_hangs_is_given_up_and_heard_again(
+    server: Postgresql, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leadership, "ANSWER_S", 0.5)
+    fill(store)
+    leads = Leadership(store, REALM, "a", "")
+    leads.try_lead()
+    server.pause()
+    try:
+        with pytest.raises(StateError, match=r"did not answer within 0\.5 s"):
+            leads.renew()
+    finally:
+        server.pause(signal.SIGCONT)
+    assert leads.fence is None
+    assert led(leads) == 2
+    fill(store, 2)
+    leads.resign()
+
+
 def test_a_killed_leader_is_followed_and_what_it_kept_stays(url: str) -> None:
     with child("lead", url) as process, closing(open_store(url, realm=REALM)) as store:
         assert process.stdin is not None

@@ -6,6 +6,7 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -131,10 +132,17 @@ class Postgresql:
                 return
             time.sleep(0.05)
 
+    def pause(self, signal_number: int = signal.SIGSTOP) -> None:
+        """Let the server and every process of it hang, as on a disk that does not answer; SIGCONT lets it go on."""
+        import psutil
+
+        assert self.process is not None
+        postmaster = psutil.Process(self.process.pid)
+        for each in (postmaster, *postmaster.children(recursive=True)):
+            each.send_signal(signal_number)
+
     def stop(self) -> None:
         """End the server fast: SIGINT ends what is connected."""
-        import signal
-
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
