@@ -95,8 +95,17 @@ def _postgresql(address: Address, name: str, answer_s: float) -> Engine:
         pool_timeout=CONNECT_S,
         hide_parameters=True,
     )
+    event.listen(engine, "connect", _write_through)
     event.listen(engine, "do_connect", lambda _, __, arguments, named: connect(answer_s, arguments, named))
     return engine
+
+
+def _write_through(connection: Any, _: object) -> None:
+    """Have a commit wait for the disk where the server is set up not to: what was acknowledged must not be lost."""
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    connection.commit()
 
 
 def _postgresql_arguments(name: str, given: dict[str, Any], answer_s: float) -> dict[str, Any]:

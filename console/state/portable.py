@@ -80,16 +80,31 @@ def restore(store: Store, path: Path, *, replace: bool = False) -> int:
         with store.writing() as connection:
             if not replace and not is_empty(connection):
                 raise RefusedError(f"state {store.where}: it is not empty; with --replace what it holds is gone")
+            fences = _fences(connection)
             _empty(connection)
             for step in STEPS[:head]:
                 apply(connection, step)
             rows = _import_rows(connection, file, path)
             for step in STEPS[head:]:
                 apply(connection, step)
-            # Nobody leads what was just restored, and the next fence is above all that were given out.
-            connection.execute(text("UPDATE realms SET holder = '', address = '', instance = '', renewed_at = 0"))
+            _let_nobody_lead(connection, fences)
     store.schema = NEWEST
     return rows
+
+
+def _fences(connection: Connection) -> dict[str, int]:
+    """Return the last fence of each realm before everything goes."""
+    if "realms" not in inspect(connection).get_table_names():
+        return {}
+    return {row.realm: row.fence for row in connection.execute(text("SELECT realm, fence FROM realms"))}
+
+
+def _let_nobody_lead(connection: Connection, fences: dict[str, int]) -> None:
+    """Make the next fence of each realm larger than any that was ever given out, here or where the file comes from."""
+    known = fences | {name: max(fences.get(name, 0), fence) for name, fence in _fences(connection).items()}
+    connection.execute(schema.realms.delete())
+    for realm, fence in known.items():
+        connection.execute(schema.realms.insert(), {"realm": realm, "fence": fence})
 
 
 def is_empty(connection: Connection) -> bool:

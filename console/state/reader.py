@@ -20,7 +20,7 @@ from console.state.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection, Select
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MOST_INCIDENTS = 50_000
 MOST_NOTES = 50_000
+_ROWS_AT_ONCE = 500
 
 
 class Reader:
@@ -119,5 +120,7 @@ class Reader:
         query = select(table).where(table.c.incident == incident).order_by(table.c.at, table.c.channel, table.c.what)
         return tuple(Sent(**row) for row in self._rows(query))
 
-    def _rows(self, query: Select[Any]) -> Sequence[Any]:
-        return self._connection.execute(query).mappings().all()
+    def _rows(self, query: Select[Any]) -> Iterator[Any]:
+        """Yield rows as mappings, fetched in slices: fetching all in one call would hold the interpreter lock."""
+        for some in self._connection.execute(query).mappings().partitions(_ROWS_AT_ONCE):
+            yield from some

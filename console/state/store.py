@@ -78,6 +78,8 @@ class Store:
         if self._lock is not None:
             self._lock.take()
         if self.address.path is not None and not self.read_only:
+            self._make_private(self.address.path)
+        if self.address.path is not None and not self.read_only:
             with suppress(OSError):  # whatever is wrong there, the database tells it in its own words
                 os.close(os.open(self.address.path, os.O_WRONLY | os.O_CREAT, 0o600))
         self._engine = self.another_engine()
@@ -85,6 +87,14 @@ class Store:
         writes = not self.read_only and (self.schema == 0 or (self.alone and self.address.kind == SQLITE))
         if self.behind and writes:
             self.migrated = self.migrate()
+
+    def _make_private(self, path: Path) -> None:
+        """Make the file, if there is none, as one that only its owner may read."""
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            words = error.strerror or str(error)
+            raise StateError(f"state {self.where}: {words}; give this user the right to write the file") from None
 
     def another_engine(self, answer_s: float = ANSWER_S) -> Engine:
         """Return an engine of its own to the same database; whoever asks disposes of it."""

@@ -414,6 +414,25 @@ def test_a_memory_moves_from_sqlite_to_postgresql_and_back(tmp_path: Path, store
         assert last.load([SITE]) == before
 
 
+def test_a_commit_waits_for_the_disk_whatever_the_server_s_default(server: Postgresql, url: str) -> None:
+    for said, expected in (("off", "on"), ("local", "local"), ("on", "on")):
+        server.execute(f"ALTER ROLE {USER} SET synchronous_commit = {said}")
+        with closing(open_store(url, realm=REALM)) as store, store.writing() as connection:
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
+
+
+def test_a_fence_from_before_a_restore_is_worth_nothing_after_it(tmp_path: Path, store: Store) -> None:
+    leads = Leadership(store, REALM, "a:1", "")
+    assert leads.try_lead() == 1
+    leads.resign()
+    portable.export(store, tmp_path / "early.jsonl", at=1.0)
+    assert leads.try_lead() == 2
+    leads.resign()
+    moving.restore_any(store, tmp_path / "early.jsonl", replace=True)
+    assert leads.try_lead() == 3, "not 2 again: a paused leader may still have that"
+    leads.resign()
+
+
 def test_nothing_is_restored_under_a_leader(tmp_path: Path, store: Store) -> None:
     portable.export(store, tmp_path / "empty.jsonl", at=1.0)
     leads = Leadership(store, REALM, "a:1", "")

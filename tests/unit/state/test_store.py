@@ -48,6 +48,8 @@ def store(url: str) -> Iterator[Store]:
 def test_what_was_put_is_there_after_the_file_is_opened_again(url: str, store: Store) -> None:
     fill(store)
     before = store.load([SITE])
+    assert store.address.path is not None
+    assert store.address.path.stat().st_mode & 0o777 == 0o600
     store.close()
     again = open_store(url, realm="lab")
     assert again.load([SITE]) == before

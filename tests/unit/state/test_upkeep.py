@@ -206,5 +206,6 @@ def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     import sys
 
     monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "console.state.bounded", raising=False)
     with pytest.raises(StateError, match=r"pip install 'gigadeck\[postgresql\]'"):
         open_store("postgresql://u@127.0.0.1:1/d", realm="lab")
