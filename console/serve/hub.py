@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SERVER = f"gigadeck serve {__version__}"
 FAREWELL_S = 2.0
+AGAIN_S = 10.0
 LONGEST_PATH = 1024
 
 log = logging.getLogger("console.serve")
@@ -218,7 +219,7 @@ class Hub:
                 "api": API_VERSION,
                 "stream": STREAM_VERSION,
                 "site": feed.site,
-                "log": feed.log,
+                "log": opening.log,
                 "last": opening.seq,
                 "id": id,
                 "keeper": self.keeper,
@@ -229,13 +230,13 @@ class Hub:
                 "resumed": opening.resumed,
             },
         )
-        client = Client(id, author, feed.ring, (hello.data, *opening.records), opening.position, self.limits)
+        client = Client(id, author, opening.ring, (hello.data, *opening.records), opening.position, self.limits)
         self._clients[id] = feed, client
         self._empty.clear()
         feed.clients[id] = client
         self.counts.opened += 1
         self.counts.resumed += 1 if opening.resumed else 0
-        if feed.site not in self.sitting.feeds or self.sitting.feeds[feed.site] is not feed or self._closed:
+        if self._closed or self.sitting.feeds.get(feed.site) is not feed or feed.log != opening.log:
             self._bid_farewell([client], "this server begins anew")  # it was attached anew in the meantime
         return client
 
@@ -255,9 +256,25 @@ class Hub:
             return
         for feed in sitting.feeds.values():
             began = self.clock.monotonic()
-            ranges = feed.update(snapshot, began)
+            if feed.broken_at is not None and began - feed.broken_at < AGAIN_S:
+                continue
+            try:
+                ranges = feed.update(snapshot, began)
+            except Exception:  # the next life may do; what this one has told does not lead anywhere any more
+                self._break(feed, began)
+                continue
+            feed.broken_at = None
             self.counts.encoded(self.clock.monotonic() - began)
             self._on_loop(feed.wake, ranges)
+
+    def _break(self, feed: SiteFeed, at: float) -> None:
+        """End a life of a stream that could not be encoded (encode thread)."""
+        if feed.broken_at is None:
+            log.exception("%s: the stream could not be encoded; it is tried anew every %g s", feed.site, AGAIN_S)
+        feed.broken_at = at
+        self.counts.broken += 1
+        feed.begin()
+        self._on_loop(lambda: self._bid_farewell(list(feed.clients.values()), "the stream broke and begins anew"))
 
     def _on_loop(self, function: Callable[..., None], *arguments: object) -> None:
         if self._loop is not None:

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Where a client begins: the records that it gets first, and its position in the ring behind them."""
+    """Where a client begins: the records that it gets first, and its position in the ring behind them.
 
+    `log` and `ring` are those of the life that it listens to.
+    """
+
+    log: str
+    ring: Ring
     resumed: bool
     seq: int
     records: tuple[bytes, ...]
@@ -31,21 +36,30 @@ class Opening:
 
 
 class SiteFeed:
-    """One life of one site's stream: `log` names it."""
+    """The stream of one site: `log` names its present life, which ends when it could not be encoded."""
 
     def __init__(
         self, site: str, metrics: MetricTable, keeper: str, *, ring_bytes: int, ring_s: float, most_missed_bytes: int
     ) -> None:
         self.site = site
-        self.log = f"{site}-{secrets.token_hex(6)}"
-        self.ring = Ring(most_bytes=ring_bytes, most_s=ring_s)
-        self.events = EventLog()
         self.clients: dict[str, Client] = {}
+        self.broken_at: float | None = None
+        self._metrics = metrics
+        self._keeper = keeper
+        self._ring_bytes = ring_bytes
+        self._ring_s = ring_s
         self._most_missed_bytes = most_missed_bytes
-        self._encoder = SiteEncoder(site, metrics, log=self.log, keeper=keeper)
-        self._snapshot: Snapshot | None = None
         self._paths: dict[str, int] = {}
         self._lock = threading.Lock()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a life; those who listened to the one before have to come anew (encode thread)."""
+        self.log = f"{self.site}-{secrets.token_hex(6)}"
+        self.ring = Ring(most_bytes=self._ring_bytes, most_s=self._ring_s)
+        self.events = EventLog()
+        self._encoder = SiteEncoder(self.site, self._metrics, log=self.log, keeper=self._keeper)
+        self._snapshot: Snapshot | None = None
 
     def update(self, snapshot: Snapshot, at: float) -> Mapping[str, bytes]:
         """Encode a snapshot (encode thread); return the records for single clients, by the place they look at."""
@@ -74,11 +88,11 @@ class SiteFeed:
             position = self.ring.position_after(after)
             # Who has missed much would fall behind again at once: to begin anew is less.
             if position is not None and self.ring.lag_bytes(position) <= self._most_missed_bytes:
-                return Opening(True, seq, (), position)
+                return Opening(self.log, self.ring, True, seq, (), position)
         records = self._encoder.opening()
         if not records:
             raise NoDataError(f"{self.site}: nothing has been read of this site yet; try again in a moment")
-        return Opening(False, seq, tuple(record.data for record in records), self.ring.end)
+        return Opening(self.log, self.ring, False, seq, tuple(record.data for record in records), self.ring.end)
 
     def looked_at(self, path: str, by: int) -> None:
         """Count who looks at a place, `by` more or less; from any thread."""

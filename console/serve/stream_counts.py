@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class StreamCounts:
-    """Plain counters; each is written by one thread alone (`encoded` by the encode thread, the rest by the loop)."""
+    """Plain counters, each written by one thread alone: `encoded` and `broken` by the encode thread, else the loop."""
 
     def __init__(self) -> None:
         self.opened = 0
@@ -12,6 +12,7 @@ class StreamCounts:
         self.dropped = 0
         self.stalled = 0
         self.bytes_sent = 0
+        self.broken = 0
         self._encodes = 0
         self._encode_s = 0.0
         self._encode_max_s = 0.0
@@ -34,6 +35,7 @@ class StreamCounts:
             "streams_resumed": float(self.resumed),
             "streams_dropped": float(self.dropped),
             "streams_stalled": float(self.stalled),
+            "streams_broken": float(self.broken),
             "bytes_sent": float(self.bytes_sent),
             "encodes": float(self._encodes),
             "encode_s": self._encode_s,

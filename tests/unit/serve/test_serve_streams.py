@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from console.core.site_api.stream import SiteEncoder
 from console.serve.app import RoleWord
 from console.serve.stream_limits import StreamLimits
 from tests.support.scripted_session import ScriptedSession
@@ -237,6 +238,31 @@ async def test_closing_says_goodbye(session: ScriptedSession) -> None:
             assert (await client.get(f"{served.site}/stream")).status_code == 503
 
 
+async def test_a_stream_that_cannot_be_encoded_ends_and_begins_anew(
+    served: Served, session: ScriptedSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("console.serve.hub.AGAIN_S", 0.0)
+    async with listening(served) as stream:
+        await opened(stream)
+        log, seq = stream.seen[0]["log"], stream.seq
+        with monkeypatch.context() as broken:
+            broken.setattr(SiteEncoder, "update", _fault)
+            session.publish()
+            session.publish()
+            assert "begins anew" in (await stream.until("bye"))["reason"]
+            async with served.client() as client:
+                assert (await client.get(f"{served.site}/stream")).status_code == 503
+    session.happen("mended")
+    await until(lambda: served.hub.feed(SITE).broken_at is None)
+    async with listening(served, log=log, after=seq) as stream:
+        await opened(stream)
+        assert stream.seen[0]["resumed"] is False
+        assert stream.seen[0]["log"] != log
+    assert [record.message.partition(";")[0] for record in caplog.records if record.name == "console.serve"] == [
+        "muc1: the stream could not be encoded"
+    ]
+
+
 async def test_there_is_an_end_to_streams(session: ScriptedSession) -> None:
     with serving(session, limits=StreamLimits(streams=2)) as served:
         async with listening(served), listening(served):
@@ -261,6 +287,10 @@ async def test_before_anything_was_read_a_stream_is_refused() -> None:
                 answer = await client.get(f"{served.site}/{path}")
                 assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
                 assert "nothing has been read" in answer.json()["error"]
+
+
+def _fault(encoder: SiteEncoder, snapshot: Any) -> Any:
+    raise ValueError("a fault of ours")
 
 
 @contextlib.contextmanager
