@@ -107,7 +107,16 @@ def _door(parts: Parts) -> Iterator[Family]:
 
 
 _TOTALS = frozenset(
-    ("bytes_sent", "encode_s", "encodes", "streams_dropped", "streams_opened", "streams_resumed", "streams_stalled")
+    (
+        "bytes_sent",
+        "encode_s",
+        "encodes",
+        "streams_broken",
+        "streams_dropped",
+        "streams_opened",
+        "streams_resumed",
+        "streams_stalled",
+    )
 )
 
 
