@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.model.errors import RefusedError, StateError
-from console.state.address import POSTGRESQL, sqlite_url
+from console.state.address import POSTGRESQL, parse_address, sqlite_url
+from console.state.faults import told
 from console.state.leadership import living_leaders
 from console.state.portable import export, restore
-from console.state.store import open_store
+from console.state.store import copy_file, open_store
 
 if TYPE_CHECKING:
     from console.state.store import Store
@@ -39,7 +39,8 @@ def _restore_sqlite(store: Store, path: Path, replace: bool) -> int:
     """Work on a copy, which is brought up to date: the backup stays as it is."""
     with tempfile.TemporaryDirectory(prefix="gigadeck") as folder:
         copy, lines = Path(folder) / "copy.db", Path(folder) / "copy.jsonl"
-        shutil.copyfile(path, copy)
+        with told(parse_address(sqlite_url(copy))):
+            copy_file(path, copy)
         with closing(open_store(sqlite_url(copy), realm="")) as source:
             export(source, lines, at=0.0)
         return restore(store, lines, replace=replace)

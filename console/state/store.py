@@ -115,7 +115,9 @@ class Store:
         """
         if self.schema and self.address.path is not None:
             with told(self.address):
-                _copy(self.address.path, self.address.path.with_name(f"{self.address.path.name}.schema-{self.schema}"))
+                copy_file(
+                    self.address.path, self.address.path.with_name(f"{self.address.path.name}.schema-{self.schema}")
+                )
         with told(self.address):
             done = migrate(engine or self.engine, self.address)
         self.schema = NEWEST
@@ -199,8 +201,11 @@ class Store:
             self._lock.release()
 
 
-def _copy(path: Path, target: Path) -> None:
-    """Copy a SQLite file whole, whatever is being written, as a file that only its owner may read."""
+def copy_file(path: Path, target: Path) -> None:
+    """Copy a SQLite file whole, with what its log holds, while it is written; only its owner may read the copy."""
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600))
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+    with (
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
         source.backup(copy)

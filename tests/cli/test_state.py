@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
@@ -12,7 +13,7 @@ import pytest
 from console.state.migrations import NEWEST
 from console.state.store import open_store
 from tests.support.cli import gigadeck
-from tests.support.remembered import SITE, fill
+from tests.support.remembered import SITE, fill, note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +79,18 @@ def test_a_backup_is_restored_to_the_same(tmp_path: Path, url: str, name: str) -
     assert again.code == 5
     assert "it is not empty; with --replace what it holds is gone" in again.err
     assert gigadeck("state", "restore", str(file), "--replace", "--state", other).code == 0
+
+
+def test_what_a_killed_writer_left_in_its_log_is_restored_too(tmp_path: Path, url: str) -> None:
+    with closing(open_store(url, realm="lab")) as store:
+        with store.begin() as writer:
+            writer.add_note(note(1))
+        for end in ("", "-wal"):
+            shutil.copyfile(tmp_path / f"memory.db{end}", tmp_path / f"left.db{end}")
+    other = f"sqlite:///{tmp_path}/other.db"
+    assert gigadeck("state", "restore", str(tmp_path / "left.db"), "--state", other).code == 0
+    with closing(open_store(other, realm="x")) as restored:
+        assert note(1) in restored.load([SITE]).notes
 
 
 def test_a_backup_is_made_while_the_memory_is_written(tmp_path: Path, url: str) -> None:
