@@ -145,7 +145,9 @@ def keys_of_values() -> set[str]:
     """The YAML key of every field: without its unit, and where one value is written as a nested one, in those words."""
     classes = [each for each in vars(values).values() if is_dataclass(each) and each.__module__ == values.__name__]
     names = {field.name for cls in (*classes, Geo, CheckSpec) for field in fields(cls)}
-    units = {name: name.removesuffix("_bytes").removesuffix("_s") for name in names} | {each: each for each in ("bytes_per_s", "requests_per_s")}
+    units = {name: name.removesuffix("_bytes").removesuffix("_s") for name in names} | {
+        each: each for each in ("bytes_per_s", "requests_per_s")
+    }
     written = {units[name] for name in names} - {"options", "base_dir", "line", "path", "count", "ratio"}
     nested = {"basic_user": "user", "basic_password": "password", "header_value": "value"}
     return {nested.get(name, name) for name in written}
