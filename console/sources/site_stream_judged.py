@@ -8,8 +8,7 @@ import msgspec
 
 from console.model.incidents import MemoryStatus
 from console.model.snapshot import Judged
-from console.sources.site_stream_lists import Rows
-from console.sources.site_stream_wire import (
+from console.sources.site_stream_judged_wire import (
     WireCheck,
     WireDisagreement,
     WireFinding,
@@ -18,11 +17,12 @@ from console.sources.site_stream_wire import (
     WireStatus,
     WireView,
 )
+from console.sources.site_stream_lists import Rows
 
 if TYPE_CHECKING:
     from console.sources.site_bodies import Faults
+    from console.sources.site_stream_judged_wire import WireJudged, WireList
     from console.sources.site_stream_rows import Names, Reader
-    from console.sources.site_stream_wire import WireJudged, WireList
 
 LISTS = ("incidents", "findings", "checks", "disagreements", "sources", "notes", "views")
 _SHAPES: dict[str, Any] = {

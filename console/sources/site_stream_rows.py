@@ -16,19 +16,18 @@ from console.model.snapshot import SourceState, SourceStatus
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
-    from console.sources.site_stream_wire import (
-        WireAlert,
+    from console.sources.site_stream_judged_wire import (
         WireCheck,
         WireDisagreement,
         WireFinding,
         WireIncident,
         WireMemory,
         WireNote,
-        WireReservation,
         WireSign,
         WireStatus,
         WireView,
     )
+    from console.sources.site_stream_wire import WireAlert, WireReservation
 
 Word = TypeVar("Word", bound=StrEnum)
 

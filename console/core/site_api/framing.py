@@ -33,10 +33,23 @@ class Record:
 
 def framed(seq: int, kind: str, members: Mapping[str, Any]) -> Record:
     """Return a record of the stream; its members are plain values."""
-    body = msgspec.msgpack.encode({"seq": seq, "type": kind, **members})
+    whole = {"seq": seq, "type": kind, **members}
+    try:
+        body = msgspec.msgpack.encode(whole)
+    except UnicodeEncodeError:  # half a character, from somebody's system: one name must not end the stream
+        body = msgspec.msgpack.encode(_sound(whole))
     coding = PLAIN
     if len(body) >= ZLIB_FROM_BYTES:
         smaller = zlib.compress(body, _LEVEL)
         if len(smaller) < len(body):
             coding, body = ZLIB, smaller
     return Record(seq, kind, _HEAD.pack(1 + len(body), coding) + body)
+
+
+def _sound(value: Any) -> Any:
+    """Return a plain value with a mark in place of what is no character."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_sound(name): _sound(each) for name, each in value.items()}
+    return [_sound(each) for each in value] if isinstance(value, list | tuple) else value

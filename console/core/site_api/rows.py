@@ -27,6 +27,13 @@ _SELDOM: Row = {
     "features": "",
     "reservation": "",
 }
+_TIMES = ("submit_at", "start_at", "end_at", "time_limit_s")
+_LATEST_AT = 1e11
+
+
+def time_of(at: float) -> float:
+    """Return a time that can be, 0 for one that cannot: a client refuses a list for one wrong time in it."""
+    return at if 0.0 <= at < _LATEST_AT else 0.0
 
 
 def row(value: Any) -> Row:
@@ -40,6 +47,8 @@ def job_row(job: Job) -> Row:
     told = {name: value for name, value in row(job).items() if name not in _SELDOM or value != _SELDOM[name]}
     if math.isinf(job.time_limit_s):
         told["time_limit_s"], told["unlimited"] = 0.0, True
+    for name in _TIMES:
+        told[name] = time_of(told[name])
     return told
 
 
@@ -47,7 +56,7 @@ def event_row(seq: int, event: Event) -> Row:
     """Return an event with its number; the site is that of the body."""
     return {
         "seq": seq,
-        "at": event.at,
+        "at": time_of(event.at),
         "path": event.path,
         "kind": event.kind,
         "severity": str(event.severity),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from console.model.columns import Values
     from console.model.metrics import Metric
 
-# Above the node a step is this part of the quantum; of a rack's mean this one.
+# Above the node a step is this part of the quantum; of the mean of a rack or a node this one.
 FINE, FINER_MEAN = 20, 2
 # A sum of this many gauges moves in steps of one gauge's quantum.
 SUMMED = 8
@@ -52,7 +52,7 @@ def aggregate_scale(metric: Metric, how: RollUp, level: Level, members: float) -
         return replace(own, base=0.0, quantum=own.quantum if own.exact else own.quantum * _round(members / SUMMED))
     if how is RollUp.MAX or how is RollUp.LAST:
         return own
-    return Scale(own.quantum / (FINER_MEAN if level is Level.RACK else FINE), own.base)
+    return Scale(own.quantum / (FINE if level.depth < Level.RACK.depth else FINER_MEAN), own.base)
 
 
 def fitted(scale: Scale, metric: Metric, values: Values, *, present: Scale | None) -> Scale:

@@ -69,18 +69,19 @@ class SiteEncoder:
         if site is None:
             return []
         now = self._at = snapshot.at
-        first = self._topology is None
+        first, before = self._topology is None, self.seq
         try:
             changes = list(self._changes(site, snapshot, now))
+            if first:
+                changes = [("beat", {"at": now})]  # nobody can have listened: whoever comes gets the opening
+            records = [self._next(kind, members) for kind, members in changes]
         except BaseException:
             # What was told and what we take as told may differ: all of it goes out anew.
             self._broken = not first
+            self.seq = before
             self._topology = None if first else self._topology
             raise
-        if first:
-            changes = [("beat", {"at": now})]  # nobody can have listened: whoever comes gets the opening
         self._broken = False
-        records = [self._next(kind, members) for kind, members in changes]
         for kind, _ in changes:
             self._kept.pop(_GROUP.get(kind, kind), None)
         if records:
@@ -114,13 +115,14 @@ class SiteEncoder:
         if known is not None and known[0] == snapshot.seq:
             return known[2]
         site = snapshot.frame.site(self.site)
-        rows = range_of(site, path) if site is not None and site.topology is self._topology else None
-        if site is None or rows is None:
+        found = range_of(site, path) if site is not None and site.topology is self._topology else None
+        if site is None or found is None:
             return None
+        level, rows = found
         if known is not None and 0 <= snapshot.at - known[1] < every_s(rows):
             self._focused[path] = snapshot.seq, known[1], None
             return None
-        record = framed(0, "range", range_members(site, self._metrics, rows, snapshot.at))
+        record = framed(0, "range", range_members(site, self._metrics, level, rows, snapshot.at))
         self._focused.pop(path, None)
         if len(self._focused) >= MOST_FOCUSED:
             del self._focused[next(iter(self._focused))]

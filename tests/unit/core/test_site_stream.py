@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from console.core.site_api.edits import Listed
-from console.core.site_api.focus import MOST_GPUS, every_s, range_of
+from console.core.site_api.focus import MOST_ROWS, every_s, range_of
 from console.core.site_api.framing import framed
 from console.core.site_api.judged import judged_of
 from console.core.site_api.quantised import Ints, Quantised, Scale, planes
@@ -240,14 +240,36 @@ def test_focus_is_shared_bounded_and_the_more_seldom_the_larger():
     assert every_s(slice(0, 1000)) < 2 < every_s(slice(0, 1025))
 
 
-def test_a_place_of_too_many_gpus_has_no_focus():
+def test_of_a_place_of_many_gpus_the_nodes_are_told():
     topology = small_site(halls=1, racks=1, nodes=513, gpus=8)
     server = Server(topology)
+    values = np.arange(topology.gpus) % 80
+    server.step(gauge(topology, values), gauge(topology, np.full(513, 900.0), "host_power_w", level="node"))
+    assert topology.gpus > MOST_ROWS
+    assert range_of(server.frame, "muc1") == (Level.NODE, slice(0, 513))
+    assert range_of(server.frame, "muc1/h1/r001/n0001") == (Level.GPU, slice(0, 8))
+    assert range_of(server.frame, "muc1/h1/r001/n0001/g3") == (Level.GPU, slice(3, 4))
+    told = body(server.encoder.focus(server.snapshot, "muc1"))
+    assert (told["level"], set(told["columns"]), set(told["fields"])) == (
+        "node",
+        {"host_power_w"},
+        {"temp_c_max", "temp_c_avg"},
+    )
+
+
+def test_a_place_of_too_many_nodes_has_no_focus():
+    server = Server(small_site(halls=1, racks=1, nodes=MOST_ROWS + 1, gpus=1))
     server.step()
-    assert topology.gpus > MOST_GPUS
-    assert range_of(server.frame, "muc1") is None
-    assert range_of(server.frame, "muc1/h1/r001/n0001") == slice(0, 8)
-    assert range_of(server.frame, "muc1/h1/r001/n0001/g3") == slice(3, 4)
+    assert server.encoder.focus(server.snapshot, "muc1") is None
+
+
+def test_stale_values_are_missing_in_a_range():
+    topology = small_site()
+    server = Server(topology)
+    server.step(gauge(topology, np.full(48, 50.0)), stale_after_s=5.0)
+    server.step(dt=6)
+    told = body(server.encoder.focus(server.snapshot, "muc1/h1/r001/n0001"))
+    assert told["columns"]["temp_c"]["data"] == b"\xff" * 4
 
 
 def test_jobs_wait_ten_seconds_and_then_say_what_changed():
@@ -334,6 +356,11 @@ def test_after_a_fault_everything_is_told_anew(monkeypatch):
         server.step()
     monkeypatch.setattr(server.encoder._words, "due", whole)
     assert {"topology", "aggregates", "jobs", "judged"} <= kinds(server.step()).keys()
+
+
+def test_half_a_character_of_somebodys_system_does_not_end_the_stream():
+    record = framed(1, "x", {"notices": ["disk \udcff full"], "\udcff": (1, 2)})
+    assert body(record) == {"seq": 1, "type": "x", "notices": ["disk ? full"], "?": [1, 2]}
 
 
 def test_a_small_record_is_plain_and_begins_with_its_number_and_type():

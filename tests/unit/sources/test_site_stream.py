@@ -126,6 +126,20 @@ def test_what_is_looked_at_comes_by_itself_and_only_what_changed_of_it():
     assert listener.hear([server.encoder.focus(server.snapshot, "muc1/h1/r002")]) == []
 
 
+def test_of_many_gpus_the_nodes_that_are_looked_at_come():
+    server = Server(small_site(halls=2, racks=1, nodes=520, gpus=8))
+    temps = np.full(8320, 50.0)
+    server.step(gauge(temps), gauge(np.full(1040, 900.0), "host_power_w", "node"))
+    listener = attached(server)
+    temps[4160:4168] = 77.0
+    server.step(gauge(temps, at=server.at + 1), gauge(np.full(1040, 950.0), "host_power_w", "node", at=server.at + 1))
+    parts = listener.hear([server.encoder.focus(server.snapshot, "muc1/h2")])
+    assert {part.field for part in of_type(parts, AggregatePart)} == {"temp_c_max", "temp_c_avg"}
+    frame = listener.merger.frame(server.at)
+    assert frame.rollups["temp_c"].maxima[Level.NODE][[519, 520, 521]].tolist() == [50.0, 77.0, 50.0]
+    assert frame.columns["host_power_w"].values[[519, 520]].tolist() == [900.0, 950.0]
+
+
 def test_a_value_that_goes_back_while_its_column_came_by_is_told():
     server = some_server(sweep_s=1.0)
     listener = attached(server)
@@ -335,6 +349,14 @@ def test_jobs_arrive_with_all_that_is_known_of_them():
     assert (jobs.node_starts.tolist(), jobs.node_rows.tolist()) == (ours.node_starts.tolist(), ours.node_rows.tolist())
 
 
+def test_a_time_that_cannot_be_costs_no_list():
+    rows = (job("1", start_at=-5.0, end_at=float("nan"), submit_at=1e15),)
+    server = some_server()
+    server.step(JobsPart(rows, node_lists=(("n0001",),), at=NOW), source="slurm")
+    (told,) = attached(server).merger.frame(NOW).jobs.rows
+    assert (told.start_at, told.end_at, told.submit_at) == (0.0, 0.0, 0.0)
+
+
 def test_a_job_that_changed_keeps_its_gpus_and_one_that_ends_frees_them():
     server = some_server()
     held = np.repeat(np.arange(4, dtype=np.int32), 12)
@@ -406,8 +428,8 @@ def test_what_is_wrong_with_a_column_is_said(kind, members, words):
 @pytest.mark.parametrize(
     ("kind", "members", "words"),
     [
-        ("range", {"start": 40, "stop": 49, "columns": {}}, "GPUs 40 to 49 of 48"),
-        ("range", {"start": 4, "stop": 4, "columns": {}}, "GPUs 4 to 4"),
+        ("range", {"start": 40, "stop": 49, "columns": {}}, "gpus 40 to 49 of 48"),
+        ("range", {"start": 4, "stop": 4, "columns": {}}, "gpus 4 to 4"),
         ("silent", {"count": 49, "rows": {"full": True, "dtype": "i1", "data": bytes(49)}}, "49 GPUs of 48"),
         ("silent", {"count": 1, "rows": {"full": True, "dtype": "i1", "data": b"\x60"}}, "beyond the 48"),
         ("jobs", {"full": False, "edits": [[0, 1]]}, "keep rows 0 and 1 on of 0"),
