@@ -48,7 +48,9 @@ def _of_alerts(snapshot: Snapshot, site: str, title: str) -> Iterator[str]:
 
 
 def _of_check(snapshot: Snapshot, site: str, name: str) -> Iterator[str]:
-    for check in snapshot.checks:
+    frame = snapshot.frame.site(site)
+    judged = frame.judged if frame is not None else None
+    for check in snapshot.checks if judged is None else judged.checks:
         if check.name == name:
             yield check.text
             yield from (path for hits in check.hits if hits.site == site for path in hits.paths)
@@ -59,6 +61,10 @@ def _of_kind(snapshot: Snapshot, site: str, kind: str) -> Iterator[str]:
         if (group.site, group.kind) == (site, kind):
             yield f"{group.count:,}: {group.title}"
             yield from group.paths
+    frame = snapshot.frame.site(site)
+    for row in frame.judged.disagreements if frame is not None and frame.judged is not None else ():
+        if row.kind == kind:
+            yield f"{row.path}: {row.text}"
 
 
 _TELLERS: Mapping[str, Callable[[Snapshot, str, str], Iterator[str]]] = {

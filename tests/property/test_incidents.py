@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.core.incident_book import HOLD_S, REMEMBER_S, IncidentBook
+from console.core.signs.draft import Draft
+from console.core.signs.folding import folded
 from console.model.events import AlertState
-from console.model.levels import Severity
+from console.model.levels import Level, Severity
 from tests.support.signs import NOW, sign
 
 SITES = ("muc1", "bcn1")
@@ -129,3 +131,40 @@ def test_nothing_begins_or_ends_at_a_site_that_nobody_sees_and_nobody_speaks_of(
         book.update(told if before else found, now, {"bcn1"})
         after = {each.id: each.state for each in book.listed() if each.site == "muc1"}
         assert not before or after == before
+
+
+PLACES = tuple(f"muc1/h1/r001/n000{node}/g{gpu}" for node in range(3) for gpu in range(2)) + (
+    "muc1/h1/r001/n0001",
+    "muc1",
+)
+NAMES = ("fault:gpu-off-bus", "check:silent", "disagreement:gpus-silent", "alert:a", "alert:b", "check:c", "site:blind")
+
+
+@st.composite
+def drafts(draw):
+    """Return drafts at one site, each key once."""
+    found = []
+    for key in draw(st.lists(st.sampled_from(NAMES), unique=True)):
+        paths = tuple(draw(st.lists(st.sampled_from(PLACES), unique=True, max_size=4)))
+        level = draw(st.sampled_from((Level.GPU, Level.NODE, Level.SITE)))
+        told = sign(key, severity=draw(st.sampled_from(SEVERITIES)), paths=paths, level=level)
+        found.append(Draft(told, paths, draw(st.booleans())))
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(drafts())
+def test_folding_loses_nothing_doubles_nothing_and_keeps_the_worst(found):
+    signs = folded(found)
+    named = [key for each in signs for key in (each.key, *each.folds)]
+    assert sorted(named) == sorted(each.sign.key for each in found)
+    severity = {each.sign.key: each.sign.severity.rank for each in found}
+    assert all(each.severity.rank >= severity[key] for each in signs for key in each.folds)
+
+
+@settings(max_examples=80, deadline=None)
+@given(drafts(), st.randoms(use_true_random=False))
+def test_folding_does_not_depend_on_the_order(found, random):
+    mixed = found[:]
+    random.shuffle(mixed)
+    assert sorted(folded(found), key=lambda each: each.key) == sorted(folded(mixed), key=lambda each: each.key)
