@@ -133,10 +133,8 @@ def test_nothing_begins_or_ends_at_a_site_that_nobody_sees_and_nobody_speaks_of(
         assert not before or after == before
 
 
-PLACES = tuple(f"muc1/h1/r001/n000{node}/g{gpu}" for node in range(3) for gpu in range(2)) + (
-    "muc1/h1/r001/n0001",
-    "muc1",
-)
+NODES = tuple(f"muc1/h1/r001/n000{number}" for number in range(3))
+PLACES = ("muc1", NODES[1], *(f"{node}/g{gpu}" for node in NODES for gpu in range(2)))
 NAMES = ("fault:gpu-off-bus", "check:silent", "disagreement:gpus-silent", "alert:a", "alert:b", "check:c", "site:blind")
 
 
