@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from console.model.identity import parse_uuid
 from console.model.levels import Level
 
 if TYPE_CHECKING:
@@ -37,3 +40,30 @@ def key_at(frame: SiteFrame, path: str) -> str:
         node = topology.nodes[topology.parent(Level.GPU, row, Level.NODE)]
         return f"gpu:{topology.uuid(row) or f'{frame.site}/{node}/{topology.name(Level.GPU, row)}'}"
     return f"node:{frame.site}/{topology.nodes[row]}" if level is Level.NODE else f"{level.value}:{path}"
+
+
+def is_gone(frame: Frame, site: str, key: str) -> bool:
+    """Return whether a site surely has no object of a key now; one that is silent or not known may have anything.
+
+    Incidents are not looked for: whoever remembers them knows.
+    """
+    place = frame.site(site)
+    kind, _, name = key.partition(":")
+    if place is None or place.stale or not place.data_at or kind == "incident":
+        return False
+    if kind == "job":
+        numbers = {job.id for job in place.jobs.rows}
+        return bool(numbers) and name.partition("/")[2].partition("@")[0] not in numbers
+    if kind == "node":
+        return place.topology.node_row(name.partition("/")[2]) is None
+    return not _has_gpu(place, name) if kind == "gpu" else place.topology.resolve(name) is None
+
+
+def _has_gpu(place: SiteFrame, name: str) -> bool:
+    topology = place.topology
+    if "/" not in name:
+        high, low = (np.array([word], dtype=np.uint64) for word in parse_uuid(name))
+        return bool(topology.uuids.find(high, low)[0] >= 0)
+    _, node, slot = name.split("/", 2)
+    row = topology.node_row(node)
+    return row is not None and topology.resolve(f"{topology.path(Level.NODE, row)}/{slot}") is not None

@@ -12,7 +12,7 @@ from console.state.address import POSTGRESQL, SQLITE
 from console.state.faults import told
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import ColumnElement, Connection, Table
 
@@ -33,16 +33,16 @@ def housekeep(
     *,
     now: float,
     fence: int | None = None,
-    subjects: Mapping[str, Collection[str]] | None = None,
+    is_gone: Callable[[str, str], bool] = lambda site, subject: False,
 ) -> dict[str, int]:
     """Forget what is over for longer than the retention says; return how many rows of each table.
 
-    What is open, in force, or about an object that is there stays. `subjects` are the objects there are, by site
-    (`node:muc1/n0653`): notes on others go when they are old enough; of sites that are not named all stay. Where the
-    memory is larger than `most_bytes`, the times are halved until it is not, down to a day. Raises Fenced, StateError.
+    What is open, in force, or about an object that is there stays. `is_gone` says of a site's name and a note's subject
+    (`node:muc1/n0653`) whether there is surely no such object any more. Where the memory is larger than `most_bytes`,
+    the times are halved until it is not, down to a day; then space is given back. Raises Fenced, StateError.
     """
     gone = _forget_old(store, fence, retention, now)
-    gone["notes"] = _forget_notes(store, fence, retention, now, subjects or {})
+    gone["notes"] = _forget_notes(store, fence, retention, now, is_gone)
     while retention.most_bytes and used_bytes(store) > retention.most_bytes:
         shorter = _halved(retention)
         if shorter == retention:
@@ -50,6 +50,8 @@ def housekeep(
         retention = shorter
         for name, rows in _forget_old(store, fence, retention, now).items():
             gone[name] = gone.get(name, 0) + rows
+    if retention.vacuum and any(gone.values()):
+        vacuum(store)
     return {name: rows for name, rows in gone.items() if rows}
 
 
@@ -72,7 +74,8 @@ def _old(retention: Retention, now: float) -> Iterator[tuple[Table, ColumnElemen
     if retention.incidents_s:
         old = incidents.c.resolved_at < now - retention.incidents_s
         yield incidents, (incidents.c.resolved_at > 0) & old
-        yield schema.sent, schema.sent.c.at < now - retention.incidents_s
+    if retention.notifications_s:
+        yield schema.sent, schema.sent.c.at < now - retention.notifications_s
     if retention.journal_s:
         yield schema.journal, schema.journal.c.at < now - retention.journal_s
     yield schema.deeds, schema.deeds.c.at < now - DEEDS_S
@@ -104,7 +107,7 @@ def _forget_beyond(store: Store, fence: int | None, most: int) -> int:
 
 
 def _forget_notes(
-    store: Store, fence: int | None, retention: Retention, now: float, subjects: Mapping[str, Collection[str]]
+    store: Store, fence: int | None, retention: Retention, now: float, is_gone: Callable[[str, str], bool]
 ) -> int:
     table = schema.notes
     if not retention.notes_s:
@@ -113,13 +116,11 @@ def _forget_notes(
     on_incident = table.c.subject.like("incident:%")
     incidents = select(literal("incident:") + schema.incidents.c.id)
     forgotten = _forget(store, fence, table, old & on_incident & table.c.subject.not_in(incidents))
-    for site, there in subjects.items():
-        here = old & (table.c.site == site)
-        with store.reading() as connection:
-            noted = connection.execute(select(table.c.subject).distinct().where(here, ~on_incident)).scalars().all()
-        left = [subject for subject in noted if subject not in there]
-        for start in range(0, len(left), _ROWS_AT_ONCE):
-            forgotten += _forget(store, fence, table, here & table.c.subject.in_(left[start : start + _ROWS_AT_ONCE]))
+    with store.reading() as connection:
+        noted = connection.execute(select(table.c.site, table.c.subject).distinct().where(old, ~on_incident)).all()
+    for site, subject in noted:
+        if is_gone(site, subject):
+            forgotten += _forget(store, fence, table, old & (table.c.site == site) & (table.c.subject == subject))
     return forgotten
 
 

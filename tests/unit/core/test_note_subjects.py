@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from console.core.incident_book import IncidentBook
-from console.core.note_subjects import key_of_row, notes_on
+from console.core.note_subjects import is_gone, key_of_row, notes_on
 from console.core.note_targets import note_subject
 from console.core.why import explain
 from console.model.errors import TargetError
@@ -74,3 +74,34 @@ def test_why_of_an_incident_of_a_whole_site_says_so(snapshot):
         explain(snapshot, f"incident:{id}")
     with pytest.raises(TargetError, match="no such incident"):
         explain(snapshot, "incident:muc1-0")
+
+
+@pytest.mark.parametrize(
+    ("key", "gone"),
+    [
+        ("node:muc1/n0001", False),
+        ("node:muc1/n9999", True),
+        (f"gpu:{GPU}", False),
+        ("gpu:GPU-ffffffff-0000-0003-0000-000000000001", True),
+        ("gpu:muc1/n0001/g2", False),
+        ("gpu:muc1/n0001/g99", True),
+        ("gpu:muc1/n9999/g1", True),
+        ("rack:muc1/h1/r001", False),
+        ("rack:muc1/h1/r999", True),
+        ("site:muc1", False),
+        ("job:muc1/7", False),
+        ("job:muc1/99999", True),
+        ("incident:muc1-00000000", False),
+    ],
+)
+def test_what_is_surely_gone(snapshot, key, gone):
+    assert is_gone(snapshot.frame, "muc1", key) is gone
+
+
+def test_nothing_is_surely_gone_where_a_site_is_silent(snapshot):
+    key = "node:muc1/n9999"
+    silent = (replace(snapshot.frame.sites[0], stale=True), replace(snapshot.frame.sites[1], data_at=0.0))
+    frame = replace(snapshot.frame, sites=silent)
+    assert not is_gone(frame, "muc1", key)
+    assert not is_gone(frame, "bcn1", key)
+    assert not is_gone(frame, "osl1", key)

@@ -61,8 +61,8 @@ def test_nothing_is_forgotten_where_the_retention_is_for_ever(store: Store) -> N
     with store.begin() as writer:
         writer.put_incidents([resolved(900)])
         writer.add_note(note(at=1.0, subject="incident:gone"))
-    kept = Retention(incidents_s=0.0, notes_s=0.0, journal_s=0.0)
-    assert housekeeping.housekeep(store, kept, now=NOW, subjects={SITE: ()}) == {}
+    kept = Retention(incidents_s=0.0, notes_s=0.0, notifications_s=0.0, journal_s=0.0)
+    assert housekeeping.housekeep(store, kept, now=NOW, is_gone=lambda *_: True) == {}
 
 
 def test_notes_on_what_is_gone_go_when_they_are_old(store: Store) -> None:
@@ -80,7 +80,9 @@ def test_notes_on_what_is_gone_go_when_they_are_old(store: Store) -> None:
         writer.put_incidents([there])
         for each in notes.values():
             writer.add_note(each)
-    gone = housekeeping.housekeep(store, Retention(), now=NOW, subjects={SITE: {"node:muc1/n1"}})
+    gone = housekeeping.housekeep(
+        store, Retention(), now=NOW, is_gone=lambda site, subject: site == SITE and subject != "node:muc1/n1"
+    )
     assert gone == {"notes": 2}
     left = {each.id for each in store.load([SITE, "bcn1"]).notes}
     assert {words for words, each in notes.items() if each.id not in left} == {
@@ -127,9 +129,21 @@ def test_vacuum_gives_the_space_back(store: Store, tmp_path: Path) -> None:
         writer.index_journal([JournalEntry(0, SITE, 1.0, "x", text="y" * 4000) for _ in range(500)])
     housekeeping.vacuum(store)
     before = (tmp_path / "memory.db").stat().st_size
-    housekeeping.housekeep(store, Retention(), now=NOW)
+    housekeeping.housekeep(store, Retention(vacuum=False), now=NOW)
     housekeeping.vacuum(store)
     assert (tmp_path / "memory.db").stat().st_size < before / 2
+
+
+def test_housekeeping_gives_the_space_back_unless_told_not_to(store: Store) -> None:
+    def free_pages() -> int:
+        with store.reading() as connection:
+            return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0)
+
+    for gives_back in (False, True):
+        with store.begin() as writer:
+            writer.index_journal([JournalEntry(0, SITE, 1.0, "x", text="y" * 4000) for _ in range(100)])
+        housekeeping.housekeep(store, Retention(vacuum=gives_back), now=NOW)
+        assert (free_pages() == 0) is gives_back
 
 
 def test_a_backup_where_nothing_can_be_written_says_so(store: Store, tmp_path: Path) -> None:
