@@ -83,6 +83,11 @@ class IncidentBook:
         """Return every open incident and those resolved lately, worst first, as of the last update or deed."""
         return tuple(sorted((entry.incident for entry in self._entries.values()), key=by_urgency))
 
+    def find(self, incident_id: str) -> Incident | None:
+        """Return an incident by its id, None where none has it (any more)."""
+        entry = self._entries.get(incident_id)
+        return entry.incident if entry is not None else None
+
     def acknowledge(self, incident_id: str, author: str, at: float, note: str = "") -> Incident:
         """Take an incident on; raises RefusedError for one that is unknown or over."""
         entry = self._entry(incident_id)
@@ -121,7 +126,7 @@ class IncidentBook:
         return entry.incident
 
     def _see(self, entry: Entry, sign: Sign, now: float) -> None:
-        entry.gone_at = None
+        entry.gone_at, entry.seen_at = None, now
         if is_open(entry.incident):
             entry.incident = seen(entry.incident, sign, now)
         else:
@@ -137,7 +142,7 @@ class IncidentBook:
                 continue
             counts[sign.site] += 1
             incident = opened(sign, now, self._used.keys())
-            self._entries[incident.id] = Entry(incident)
+            self._entries[incident.id] = Entry(incident, now)
             self._used[incident.id] = None
         self._left_out = dict(left_out)
 
@@ -149,7 +154,10 @@ class IncidentBook:
         if entry.gone_at is None or now < entry.gone_at:
             entry.gone_at = now
         if now - entry.gone_at >= self._hold_s:
-            entry.incident = replace(entry.incident, state=AlertState.RESOLVED, resolved_at=now, changed_at=now)
+            last = max(entry.seen_at, entry.incident.seen_at)
+            entry.incident = replace(
+                entry.incident, state=AlertState.RESOLVED, resolved_at=now, changed_at=now, seen_at=last
+            )
 
     def _forget(self, now: float) -> None:
         """Let go of what has been over for long, and of the oldest where that is much; what is to be stored waits."""

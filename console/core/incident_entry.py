@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
     from console.model.incidents import Sign
 
-# `seen_at` moves on in steps, so that an incident that only lasts stays the same object.
-SEEN_EVERY_S = 10.0
+# `seen_at` moves on in steps, so that an incident that only lasts stays the same object, and is not told anew.
+SEEN_EVERY_S = 60.0
 
 
 @dataclass(eq=False)
 class Entry:
-    """An incident, and since when its sign has been away (None: it is there, or nobody has looked)."""
+    """An incident, when its sign was there last, and since when it is away (None: it is not, as far as we see)."""
 
     incident: Incident
+    seen_at: float = 0.0
     gone_at: float | None = None
 
     @property

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 WIDTH = 400
 NAME_CELLS = 18
 PATHS_SHOWN = 10
-# The time when it was last seen moves in steps of ten seconds.
-UNSEEN_S = 20.0
+# The time when it was last seen moves in steps of a minute.
+UNSEEN_S = 90.0
 
 
 def life_text(incident: Incident) -> str:

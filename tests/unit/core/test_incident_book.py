@@ -229,6 +229,14 @@ def test_what_only_lasts_is_not_stored_again():
         assert book.changed() == ()
 
 
+def test_what_only_lasts_stays_the_same_object_and_says_in_the_end_when_it_was_there_last():
+    book, (first,) = opened(HOT)
+    assert book.update((HOT,), NOW + 50) == (first,)
+    book.update((), NOW + 51)
+    (over,) = book.update((), NOW + 51 + HOLD_S)
+    assert over.seen_at == NOW + 50
+
+
 def test_worst_first_and_what_nobody_took_on_before_what_somebody_did():
     signs = [sign("alert:a", gpus=9), sign("alert:b"), sign("alert:c", severity=Severity.CRITICAL)]
     book, incidents = opened(*signs)
