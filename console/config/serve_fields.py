@@ -9,10 +9,7 @@ from typing import Any
 
 from cattrs import Converter
 
-from console.config.structure import Fault, described, number, one_of, record, text
-from console.config.text_fields import between, count, hooked, one_or_more, path_from, positive, url
-from console.config.units import duration_s, size_bytes
-from console.config.values import (
+from console.config.serve_values import (
     Heartbeat,
     Peer,
     Receiver,
@@ -23,6 +20,9 @@ from console.config.values import (
     ServeTls,
     SocketConfig,
 )
+from console.config.structure import Fault, described, number, one_of, record, text
+from console.config.text_fields import between, count, hooked, one_or_more, path_from, positive, url
+from console.config.units import duration_s, size_bytes
 
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):([0-9]{1,5})")
 OFF = "off"

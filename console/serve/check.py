@@ -10,7 +10,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from console.config.values import ServeConfig, SourceConfig, Timeouts
+from console.config.serve_values import ServeConfig
+from console.config.values import SourceConfig, Timeouts
 from console.model.errors import ConsoleError, UsageError
 from console.model.events import CheckResult
 from console.model.levels import Level, Severity

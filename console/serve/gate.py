@@ -19,7 +19,7 @@ from console.serve.who import Caller, Identities, PeerInfo, Role
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from console.config.values import Roles, ServeLimits
+    from console.config.serve_values import Roles, ServeLimits
     from console.serve.who import Tokens
 
 Scope = MutableMapping[str, Any]

@@ -15,7 +15,7 @@ from console.model.errors import ConsoleError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from console.config.values import Heartbeat, Receiver
+    from console.config.serve_values import Heartbeat, Receiver
 
 ALERT = "GigadeckWatchdog"
 BEATS_MISSED = 3

@@ -16,7 +16,7 @@ from console.model.errors import ConsoleError
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
-    from console.config.values import ServeConfig, ServeTls, SocketConfig
+    from console.config.serve_values import ServeConfig, ServeTls, SocketConfig
 
 BACKLOG = 1024
 OFF = "off"

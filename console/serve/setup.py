@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from console.config.values import ServeConfig
+    from console.config.serve_values import ServeConfig
     from console.engine.session import Session
     from console.model.metrics import MetricTable
 LONGEST_REALM = 120

@@ -14,7 +14,7 @@ from console.model.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from console.config.values import Roles
+    from console.config.serve_values import Roles
 
 ANONYMOUS = "anonymous"
 USER_KEPT_S = 60.0

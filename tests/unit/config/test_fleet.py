@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.config import values
+from console.config import access, serve_values, values
 from console.config.fleet import load_fleet
 from console.config.kinds import OPTIONS
 from console.config.places import example_fleet
@@ -143,7 +143,9 @@ def test_the_example_loads() -> None:
 
 def keys_of_values() -> set[str]:
     """The YAML key of every field: without its unit, and where one value is written as a nested one, in those words."""
-    classes = [each for each in vars(values).values() if is_dataclass(each) and each.__module__ == values.__name__]
+    modules = (values, access, serve_values)
+    found = [each for module in modules for each in vars(module).values() if is_dataclass(each)]
+    classes = [each for each in found if each.__module__ in {module.__name__ for module in modules}]
     names = {field.name for cls in (*classes, Geo, CheckSpec) for field in fields(cls)}
     units = {name: name.removesuffix("_bytes").removesuffix("_s") for name in names} | {
         each: each for each in ("bytes_per_s", "requests_per_s")

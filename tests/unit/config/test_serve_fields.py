@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from console.config.fleet import load_fleet
-from console.config.values import Retention, ServeConfig, ServeLimits, SocketConfig
+from console.config.serve_values import Retention, ServeConfig, ServeLimits, SocketConfig
 from console.model.errors import ConfigErrors
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from console.config.values import Roles, ServeLimits
+from console.config.serve_values import Roles, ServeLimits
 from console.serve import gate as gate_module
 from console.serve.gate import Gate, Rules
 from console.serve.who import Bearer, NoTokens, PeerInfo, Role

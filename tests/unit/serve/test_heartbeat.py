@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from console.config.values import Auth, Heartbeat, Receiver, Secret
+from console.config.serve_values import Heartbeat, Receiver
+from console.config.values import Auth, Secret
 from console.serve.heartbeat import HeartbeatSender
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.config.values import ServeConfig, ServeTls, SocketConfig
+from console.config.serve_values import ServeConfig, ServeTls, SocketConfig
 from console.model.errors import ConsoleError
 from console.serve.listeners import advertised, more_descriptors, open_listeners
 from console.serve.systemd import Notifier, passed_sockets

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from console.config.values import FleetConfig, ServeConfig, SiteConfig, SocketConfig, SourceConfig
+from console.config.serve_values import ServeConfig, SocketConfig
+from console.config.values import FleetConfig, SiteConfig, SourceConfig
 from console.model.errors import UsageError
 from console.model.levels import Severity
 from console.serve.check import Said, doors_of, judge, result_of, serve_check

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from console.config.values import Roles
+from console.config.serve_values import Roles
 from console.serve.who import (
     Bearer,
     Caller,
