@@ -52,13 +52,23 @@ class Upkeep:
             store = open_store(plan.state, realm=plan.realm, base=plan.base, alone=False)
             try:
                 fence = office.standing.fence
-                self.gone = housekeep(store, plan.config.retention, now=self._parts.clock(), fence=fence)
+                self.gone = housekeep(
+                    store, plan.config.retention, now=self._parts.clock(), fence=fence, is_gone=self._is_gone
+                )
             finally:
                 store.close()
         except ConsoleError as error:
             log.warning("the memory could not be tidied: %s", error)
             return
         log.info("the memory was tidied", extra={"rows": self.gone})
+
+    def _is_gone(self, site: str, subject: str) -> bool:
+        """Return whether a site surely has no such object; where there is no session, nobody can say so."""
+        from console.core.note_subjects import is_gone
+
+        session = self._parts.stage.session
+        snapshot = session.latest() if session is not None else None
+        return snapshot is not None and is_gone(snapshot.frame, site, subject)
 
     def _run(self) -> None:
         wait_s = self._first_s
