@@ -18,6 +18,7 @@ from console.core.site_api.packing import (
     pack,
     preferred,
 )
+from console.model.errors import NoDataError
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Answers:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="gigadeck-answers")
         self._made: OrderedDict[Hashable, asyncio.Future[Packed]] = OrderedDict()
         self._bytes = 0
+        self._closed = False
         self.made = 0
 
     async def response(
@@ -91,7 +93,7 @@ class Answers:
     async def once(self, request: Request, body: Body) -> Response:
         """Return an answer that is not kept: nobody else will ask for the same."""
         wire = wire_of(request)
-        packed = await asyncio.get_running_loop().run_in_executor(self._pool, _packed, body, wire)
+        packed = await self._begun(lambda media: body, wire)
         headers = {"Cache-Control": "no-store", **VARY, **({"Content-Encoding": "gzip"} if packed.gzipped else {})}
         return SlicedResponse(packed.data, media_type=wire.media, headers=headers)
 
@@ -100,8 +102,7 @@ class Answers:
         future = self._made.get(key)
         if future is None:
             self.made += 1
-            loop = asyncio.get_running_loop()
-            future = loop.run_in_executor(self._pool, lambda: _packed(make(wire.media), wire))
+            future = self._begun(make, wire)
             self._made[key] = future
             future.add_done_callback(lambda done: self._finished(key, done))
         else:
@@ -109,8 +110,14 @@ class Answers:
         return await asyncio.shield(future)  # the others go on waiting when one hangs up
 
     def close(self) -> None:
-        """Let go of the workers."""
+        """Let go of the workers; who asks now is refused."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _begun(self, make: Callable[[MediaType], Body], wire: Wire) -> asyncio.Future[Packed]:
+        if self._closed:
+            raise NoDataError("this server ends")
+        return asyncio.get_running_loop().run_in_executor(self._pool, lambda: _packed(make(wire.media), wire))
 
     def _finished(self, key: Hashable, future: asyncio.Future[Packed]) -> None:
         if future.cancelled() or future.exception() is not None:

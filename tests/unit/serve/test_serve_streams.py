@@ -235,7 +235,9 @@ async def test_closing_says_goodbye(session: ScriptedSession) -> None:
             assert await stream.next() is None
             await asyncio.wrap_future(closing)
         async with served.client() as client:
-            assert (await client.get(f"{served.site}/stream")).status_code == 503
+            for path in ("stream", "jobs"):
+                answer = await client.get(f"{served.site}/{path}")
+                assert (answer.status_code, answer.json()["error"]) == (503, "this server ends")
 
 
 async def test_a_stream_that_cannot_be_encoded_ends_and_begins_anew(
