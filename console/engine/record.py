@@ -74,7 +74,7 @@ class SourceRecord:
     def arrived(self, reading: Reading, latency_s: float) -> None:
         """Note a body that is not decoded yet."""
         with self._lock:
-            self._latencies.append(latency_s)
+            self._latencies.append(latency_s if reading.latency_s is None else reading.latency_s)
             self._body_bytes += reading.body_bytes
             self._requests += reading.requests
 

@@ -225,7 +225,8 @@ class Reading:
     `received_at` is our clock; `cadence_s` is what the data itself says of its own cadence (0: not known yet);
     `warnings` are partial-response notes of the server, shown as they are (made safe); `clock_skew_s` is server minus
     us where it can be told. `stale_after_s` is how long its data stays good where the source knows better than its
-    cadence says (a full sweep that is read over a minute); 0 leaves that to the engine.
+    cadence says (a full sweep that is read over a minute); 0 leaves that to the engine. `latency_s` is how long the
+    server took where that is not how long the read did (one that waits for news); None leaves that to the engine.
     """
 
     received_at: float
@@ -237,3 +238,4 @@ class Reading:
     warnings: tuple[str, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
     stale_after_s: float = 0.0
+    latency_s: float | None = None

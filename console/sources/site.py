@@ -133,7 +133,7 @@ class SiteSource:
         bodies: list[Body] = []
         info = await server.know(bodies)
         if info.stream == STREAM_VERSION:
-            await self._following.open(server)
+            await self._following.open(server, len(bodies))
             return None
         if info.stream:
             # Polled, it would share nothing of what people do there, and nobody would notice.

@@ -55,6 +55,8 @@ class Connection:
         self.seen = False
         """Whether a reading was made of it."""
         self.clock_skew_s: float | None = None
+        self.latency_s = 0.0
+        """How long the server took for its first record."""
         self.wire_bytes = 0
         self.log, self.seq = resume or ("", 0)
         self._faults = faults
@@ -187,6 +189,7 @@ class Connection:
             self.seq = 0
         self.log = hello.log
         self.hello = hello
+        self.latency_s = self._monotonic() - self._opened_at
         self._opened.set()
 
     def _note_farewell(self, record: bytes) -> None:

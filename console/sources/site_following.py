@@ -107,15 +107,18 @@ class Following:
             return None
         return connection.error
 
-    async def open(self, server: Server) -> WireHello:
-        """Follow a server's stream in place of the present one, from where that was if it can; raises SourceError."""
+    async def open(self, server: Server, requests: int = 0) -> WireHello:
+        """Follow a server's stream in place of the present one, from where that was if it can; raises SourceError.
+
+        `requests` were made before it.
+        """
         before = self._connection
         if before is not None:
             await before.aclose()  # two that fill one inbox would mix
         connection = Connection(
             server, self._faults, self._there, self._inbox, resume=self._position(), monotonic=self._monotonic
         )
-        self._requests += 1
+        self._requests += 1 + requests
         hello = await connection.open()
         if before is not None:
             self._resumes += hello.resumed
@@ -147,6 +150,7 @@ class Following:
             warnings=(*warnings, *skew_warning(ahead_s or 0.0)),
             notes={**notes, **self._notes(connection)},
             stale_after_s=self._patience_s(),
+            latency_s=connection.latency_s,
         )
 
     async def rest(self) -> None:

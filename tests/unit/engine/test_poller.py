@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +68,14 @@ async def test_a_read_that_hangs_is_given_up_and_only_one_is_ever_in_flight():
         assert "no answer within 5 s" in bench.record.status(bench.clock.time()).last_error
         await bench.clock.advance(2.0)
         assert bench.source.reads == 2
+
+
+async def test_what_a_source_says_of_its_latency_counts_in_place_of_how_long_it_waited_for_news():
+    async with polling(reading_of([])) as bench:
+        bench.record.arrived(replace(reading_of([]), latency_s=0.02), 30.0)
+        bench.record.decoded(reading_of([]), 0.0)
+        status = bench.record.status(bench.clock.time())
+        assert (status.latency_p99_s, status.state) == (0.02, SourceState.OK)
 
 
 async def test_retry_after_is_waited_out_and_shown():

@@ -114,7 +114,9 @@ async def test_the_first_picture_is_there_and_what_follows_comes_on_the_same_con
     of.warm(77)
     await console.until(lambda: console.temp_c() == 77)
     assert len(of.streams) == 1
-    assert [what for what in of.asked if what not in ("info", "stream")] == []
+    assert of.asked == ["info", "stream"]
+    assert [each.requests for each in console.readings][:2] == [2, 0]
+    assert {each.latency_s for each in console.readings} == {console.readings[0].latency_s} != {None}
     assert console.errors == []
 
 
