@@ -34,7 +34,7 @@ class Remembrance:
 
     def incident(self, id: str) -> Incident | None:
         """Return an incident by its id."""
-        return next((each for each in self._book.listed() if each.id == id), None)
+        return self._book.find(id)
 
     def note(self, site: str, id: str) -> Note | None:
         """Return a note by its id."""

@@ -114,6 +114,7 @@ class Vault:
             except (Fenced, NewerSchema):
                 raise
             except StateError:
+                self._hear(store, work)  # what was committed all the same is done, and ours has to know it
                 self._write(store, work)
         except StateError:
             self._failed = True

@@ -214,6 +214,31 @@ def test_a_transaction_that_was_lost_once_is_done_again_without_a_word(tmp_path)
         assert not made.trouble
 
 
+def test_what_was_committed_although_the_answer_was_lost_is_known_and_done_once(tmp_path):
+    class Cut(Flaky):
+        """Commits, and then loses the connection before it says so; once."""
+
+        cut = False
+
+        @contextlib.contextmanager
+        def begin(self, fence=None):
+            with super().begin(fence) as writer:
+                yield writer
+            if type(self).cut:
+                type(self).cut = False
+                raise StateError("state test: connection lost")
+
+    setup = MemorySetup(lambda _: Cut(f"sqlite:///{tmp_path}/m.db", Broken()), "test", author="sre@jump")
+    with desk(setup) as made:
+        (found,) = opened(made)
+        Cut.cut = True
+        assert "is acknowledged" in made.submit(deed(subject=found.id)).result(LIMIT_S)
+        assert made.told(HEARD).incidents[0].state is AlertState.ACKNOWLEDGED
+        Cut.cut = True
+        made.submit(deed(DeedKind.NOTE, "node:muc1/n1", text="fan")).result(LIMIT_S)
+        assert [note.text for note in made.told(HEARD).notes] == ["fan"]
+
+
 def test_who_leads_no_longer_writes_nothing_and_says_so(tmp_path):
     class Old(Flaky):
         @contextlib.contextmanager
