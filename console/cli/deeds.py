@@ -37,11 +37,6 @@ def remembered(fleet: Fleet, choice: Choice) -> Snapshot:
 
     Raises NoDataError when there is nothing at all.
     """
-    from console.cli.opening import every_source_spoke
-
-    def is_whole(snapshot: Snapshot) -> bool:
-        return every_source_spoke(snapshot) and {each.site for each in snapshot.memories} >= _sites(snapshot)
-
     with contextlib.suppress(NoDataError):
         return fleet.session.wait(is_whole, choice.timeout_s)
     latest = fleet.session.latest()
@@ -50,8 +45,12 @@ def remembered(fleet: Fleet, choice: Choice) -> Snapshot:
     return latest
 
 
-def _sites(snapshot: Snapshot) -> set[str]:
-    return {site.site for site in snapshot.frame.sites}
+def is_whole(snapshot: Snapshot) -> bool:
+    """Return whether every source has answered or failed, and what is remembered of each site is known."""
+    from console.cli.opening import every_source_spoke
+
+    sites = {site.site for site in snapshot.frame.sites}
+    return every_source_spoke(snapshot) and {each.site for each in snapshot.memories} >= sites
 
 
 def deed(kind: DeedKind, site: str, subject: str, text: str = "") -> Deed:

@@ -42,7 +42,7 @@ class Moment(click.ParamType[float]):
 
 
 @click.command()
-@click.argument("target", metavar="job:ID|NODE|GPU")
+@click.argument("target", metavar="job:ID|NODE|GPU|incident:ID")
 @click.option("--at", type=Moment(), default=None, metavar="TIME", help="look around this time instead of the end")
 @click.option("--window", type=Duration(), default=WINDOW_S, help="how much time to look at (10m)")
 @shape_options(("table", "json"), rows=False)
@@ -54,29 +54,31 @@ def why(target: str, at: float | None, window: float, shape: Shape, choice: Choi
     Examples:
       gigadeck why job:4711
       gigadeck why muc1/h2/r017/n0653/g3 --window 1h
+      gigadeck why incident:muc1-1a2b3c4d
       gigadeck why n0653 --at 2026-11-25T02:14:07Z --json
     """
     from console.cli.opening import is_partial, opened
     from console.core.why import explain
 
-    with opened(choice, plugins=False) as fleet:
+    with opened(choice, plugins=False, memory=True) as fleet:
         snapshot = _heard(fleet, choice)
         report = explain(snapshot, target, at=at or 0.0, window_s=max(window, 1.0))
     return write_why(report, snapshot, shape, partial=is_partial(snapshot))
 
 
 def _heard(fleet: Fleet, choice: Choice) -> Snapshot:
-    """Return the first snapshot in which every source has spoken; raises NoDataError where none tells of anything.
+    """Return the first snapshot in which all have spoken, memories too; raises NoDataError where nobody tells anything.
 
     A site whose scheduler alone is read has no telemetry, and has an answer all the same.
     """
     import contextlib
 
-    from console.cli.opening import every_source_spoke, require_data
+    from console.cli.deeds import is_whole
+    from console.cli.opening import require_data
     from console.model.errors import NoDataError
 
     with contextlib.suppress(NoDataError):
-        fleet.session.wait(every_source_spoke, choice.timeout_s)
+        fleet.session.wait(is_whole, choice.timeout_s)
     latest = fleet.session.latest()
     if latest is None:
         raise NoDataError(f"no source answered within {choice.timeout_s:g} s; gigadeck doctor tells why")
