@@ -29,6 +29,7 @@ CASES = {
     "decode": "a vector of 100,000 series",
     "start": "start-up of the commands and of the console",
     "scale": "a large inventory, a filter over a million GPUs",
+    "serve": "a hundred consoles on one serve of 100,000 GPUs",
     "site_stream": "the stream of 100,000 GPUs to attached consoles",
     "keys": "keys while a million GPUs tick",
     "exposition_text": "a turn over 100 exporters",
