@@ -12,7 +12,7 @@ from console.config.values import SiteConfig, SourceConfig
 from console.core.inventory import empty_topology
 from console.core.merge import SiteMerger
 from console.model.builtin_metrics import BUILTIN
-from console.model.errors import RefusedError
+from console.model.errors import RefusedError, SourceError
 from console.model.incidents import Deed, DeedKind
 from console.model.ports import Subject
 from console.model.reading import JudgedPart
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from console.model.snapshot import SiteFrame
 
 WAIT_S = 15.0
+STEPS = {"host_power_w": 5.0, "power_w": 5.0, "sm_clock_mhz": 15.0, "mem_used_bytes": 1e9, "mem_free_bytes": 1e9}
 
 
 @pytest.fixture
@@ -130,6 +131,50 @@ async def test_an_attached_console_has_what_the_serve_has_and_is_heard_by_it(
         assert "NodeName=muc1-n0000" in record
     finally:
         await source.aclose()
+
+
+async def test_what_is_read_over_broken_streams_is_what_the_serve_has(served: Served, session: ScriptedSession) -> None:
+    source = open_site(*configs(served.url), BUILTIN)
+    reader = Reader()
+    session.wild = True
+    hub = served.hub
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not reader.merger.topology.gpus:
+                reader.take(await source.read())
+            for number in range(12):
+                await asyncio.to_thread(session.happen, f"event {number}")
+                if number % 3 == 1:
+                    hub._on_loop(hub._bid_farewell, [client for _, client in hub._clients.values()], "for a test")
+                await until_told(source, reader, f"event {number}")
+            session.wild = False
+            for _ in range(7):
+                await asyncio.to_thread(session.publish)
+            session.happen("the end")
+            frame = await until_told(source, reader, "the end")
+    finally:
+        await source.aclose()
+    assert hub.counts.resumed >= 3
+    assert [event.text for event in frame.events[1:]] == [*(f"event {number}" for number in range(12)), "the end"]
+    latest = session.latest()
+    assert latest is not None
+    for name, column in latest.frame.sites[0].columns.items():
+        metric, theirs = BUILTIN[name], frame.columns[name].values
+        missing = np.isnan(column.values)
+        np.testing.assert_array_equal(np.isnan(theirs), missing, err_msg=name)
+        off = np.abs(theirs[~missing] - column.values[~missing])
+        assert (off <= 0.76 * STEPS.get(name, metric.quantum)).all(), f"{name}: {off.max()}"
+
+
+async def until_told(source: Any, reader: Reader, text: str) -> SiteFrame:
+    """Read on until an event has been told."""
+    while True:
+        try:
+            frame = reader.take(await source.read())
+        except SourceError:
+            continue
+        if any(event.text == text for event in frame.events):
+            return frame
 
 
 def _refused(deed: Deed) -> str:
