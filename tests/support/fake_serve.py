@@ -119,6 +119,7 @@ class FakeServe:
             while data := await self._next(queue):
                 writer.write(b"%x\r\n%b\r\n" % (len(data), data))
                 await writer.drain()
+            writer.write(b"0\r\n\r\n")
             writer.close()
         finally:
             self.listeners.remove(queue)

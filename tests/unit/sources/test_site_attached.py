@@ -19,7 +19,7 @@ from console.model.ports import Keeper, Subject, Witness
 from console.model.reading import AggregatePart, ColumnPart, TopologyPart
 from console.sources.registry import open_source
 from console.sources.site import SiteSource
-from tests.support.fake_serve import FakeServe, fake_serve
+from tests.support.fake_serve import FakeServe, fake_serve, record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -126,6 +126,30 @@ async def test_columns_stay_good_for_two_sweeps_and_the_rest_for_less(bench: Ben
     await console.until(lambda: console.temp_c() == 61)
     assert console.readings[-1].stale_after_s == 30
     assert {part.stale_after_s for part in console.of(ColumnPart)} == {150}
+
+
+async def test_data_stays_good_for_as_long_as_the_servers_own_sources_take(bench: Bench) -> None:
+    of, url = await bench.serve()
+    console = bench.console(url)
+    slow = {"site": "muc1", "name": "prom", "kind": "prometheus", "state": "ok", "data_at": 1.0, "stale_after_s": 90.0}
+    never = {**slow, "name": "logs", "data_at": 0.0, "stale_after_s": 600.0}
+    await console.until(lambda: console.temp_c() == 61)
+    of.tell("judged", at=time.time(), keeper="serve-a", sources={"full": True, "rows": [slow, never]})
+    of.warm(62)
+    await console.until(lambda: console.temp_c() == 62)
+    await console.read()
+    assert console.readings[-1].stale_after_s == 90
+    assert console.of(ColumnPart)[-1].stale_after_s == 210
+
+
+async def test_what_a_server_says_at_the_end_is_told_where_the_stream_was_short(bench: Bench) -> None:
+    of, url = await bench.serve()
+    console = bench.console(url)
+    await console.until(lambda: console.temp_c() == 61)
+    of.send(record(0, "bye", reason="the server ends", leader=""))
+    of.hang_up()
+    await console.until(lambda: bool(console.errors))
+    assert console.errors[0].message == f"{url} ended the stream: the server ends"
 
 
 async def test_what_the_engine_drops_comes_with_the_next_reading(bench: Bench) -> None:
