@@ -70,9 +70,13 @@ class SiteFeed:
         self.events.take(frame.events)
         self.ring.begin(self._encoder.seq)
         self.ring.append(self._encoder.update(snapshot), at)
+        return self.ranges(self.watched)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The places that somebody looks at."""
         with self._lock:
-            paths = list(self._paths)
-        return self.ranges(paths)
+            return tuple(self._paths)
 
     def ranges(self, paths: Iterable[str]) -> dict[str, bytes]:
         """Return a record for each of the places that something is due for (encode thread)."""

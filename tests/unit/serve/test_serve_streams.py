@@ -127,6 +127,23 @@ async def test_a_stream_whose_client_is_gone_is_ended(served: Served) -> None:
     assert not served.hub.feed(SITE).clients
 
 
+async def test_nothing_is_left_of_clients_that_come_look_and_go(served: Served, session: ScriptedSession) -> None:
+    async def visit(number: int) -> None:
+        async with listening(served) as stream, served.client() as client:
+            path = f"{SITE}/h1/r{number % 3:03d}"
+            told = {"stream": stream.seen[0]["id"], "path": path}
+            assert (await client.post(f"{served.site}/focus", json=told)).status_code == 200
+            if number % 2:
+                await stream.until("range")
+
+    for _ in range(3):
+        await asyncio.gather(*(visit(number) for number in range(8)))
+    await until(lambda: served.hub.statistics()["streams"] == 0)
+    feed = served.hub.feed(SITE)
+    assert not feed.clients
+    assert not feed.watched, "nobody looks anywhere any more"
+
+
 async def test_a_client_that_never_reads_is_cut_off_and_the_others_go_on(session: ScriptedSession) -> None:
     session = ScriptedSession(nodes=500)
     session.wild = True
