@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from console.state.address import Address
 
+_ROWS_AT_ONCE = 500
 SCHEMA_LOCK = 0x67696461  # 'gida': one alone changes tables
 _TYPES = {
     SQLITE: {"{text}": "TEXT", "{int}": "BIGINT", "{float}": "DOUBLE", "{bytes}": "BLOB"},
@@ -95,8 +96,9 @@ def _name_incidents(connection: Connection) -> None:
     for row in rows:
         sign = json.loads(row.sign)
         named.append({"id": row.id, "key": sign["key"], "severity": sign["severity"]})
-    if named:
-        connection.execute(text("UPDATE incidents SET key = :key, severity = :severity WHERE id = :id"), named)
+    update = text("UPDATE incidents SET key = :key, severity = :severity WHERE id = :id")
+    for start in range(0, len(named), _ROWS_AT_ONCE):  # no statement may take long
+        connection.execute(update, named[start : start + _ROWS_AT_ONCE])
 
 
 STEPS = (

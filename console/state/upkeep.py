@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, inspect, select, text
 
 from console.model.errors import StateError
 from console.model.values import dataclass
@@ -54,15 +54,17 @@ class StateInfo:
 def info(store: Store) -> StateInfo:
     """Return what a memory holds; raises StateError."""
     with store.reading() as connection:
-        tables = tuple(_table_info(connection, table) for table in _tables(store)) if store.schema else ()
+        tables = tuple(_table_info(connection, table) for table in _tables(connection))
         own = "SELECT sqlite_version()" if store.address.kind == SQLITE else "SHOW server_version"
         version = str(connection.execute(text(own)).scalar())
         size = _file_bytes(store) if store.address.kind == SQLITE else _database_bytes(connection)
     return StateInfo(store.address.kind, store.where, version, store.schema, NEWEST, size, tables)
 
 
-def _tables(store: Store) -> list[Table]:
-    return [table for table in schema.metadata.sorted_tables if table is not schema.meta and store.schema]
+def _tables(connection: Connection) -> list[Table]:
+    """Return those of our tables that are there: in an older schema not all need be."""
+    there = set(inspect(connection).get_table_names())
+    return [table for table in schema.metadata.sorted_tables if table is not schema.meta and table.name in there]
 
 
 def _table_info(connection: Connection, table: Table) -> TableInfo:

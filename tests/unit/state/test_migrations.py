@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import inspect
 
 from console.model.errors import NewerSchema, StateError
-from console.state import migrations, schema
+from console.state import migrations, schema, upkeep
 from console.state.address import parse_address
 from console.state.connections import engine_for
 from console.state.faults import told
@@ -67,6 +67,16 @@ def test_an_old_database_is_brought_up_to_date_and_keeps_what_it_held(tmp_path: 
     with closing(sqlite3.connect(tmp_path / "memory.db.schema-1")) as copy:
         assert copy.execute("SELECT value FROM gigadeck").fetchone() == ("1",), "a copy of the old one stays"
         assert copy.execute("SELECT count(*) FROM incidents").fetchone() == (1,)
+
+
+def test_an_old_database_can_be_looked_at_and_stays_old(tmp_path: Path) -> None:
+    url = old_database(tmp_path / "memory.db")
+    with closing(open_store(url, realm="lab", read_only=True)) as store:
+        found = upkeep.info(store)
+        assert (found.schema, found.newest_schema) == (1, NEWEST)
+        assert {each.name: each.rows for each in found.tables}["incidents"] == 1
+    with closing(sqlite3.connect(tmp_path / "memory.db")) as connection:
+        assert connection.execute("SELECT value FROM gigadeck").fetchone() == ("1",)
 
 
 def test_the_second_opening_has_nothing_to_do(tmp_path: Path) -> None:
