@@ -6,10 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.core.incident_entry import Entry, by_urgency, is_open, of_state, opened, returned, seen
+from console.core.incident_entry import Entry, away, by_urgency, is_open, of_state, opened, over, returned, seen
 from console.core.incident_match import Matches
 from console.model.errors import RefusedError
-from console.model.events import AlertState
 from console.model.incidents import Acknowledgement
 from console.model.levels import Severity
 
@@ -153,18 +152,15 @@ class IncidentBook:
             return
         if entry.gone_at is None or now < entry.gone_at:
             entry.gone_at = now
-        if now - entry.gone_at >= self._hold_s:
-            last = max(entry.seen_at, entry.incident.seen_at)
-            entry.incident = replace(
-                entry.incident, state=AlertState.RESOLVED, resolved_at=now, changed_at=now, seen_at=last
-            )
+        long = now - entry.gone_at >= self._hold_s
+        entry.incident = over(entry.incident, entry.seen_at, now) if long else away(entry.incident)
 
     def _forget(self, now: float) -> None:
         """Let go of what has been over for long, and of the oldest where that is much; what is to be stored waits."""
-        over = [entry for entry in self._entries.values() if not is_open(entry.incident)]
-        over.sort(key=lambda entry: -entry.incident.resolved_at)
+        ended = [entry for entry in self._entries.values() if not is_open(entry.incident)]
+        ended.sort(key=lambda entry: -entry.incident.resolved_at)
         kept: Counter[str] = Counter()
-        for entry in over:
+        for entry in ended:
             kept[entry.incident.site] += 1
             number, is_stored = kept[entry.incident.site], self._handed.get(entry.id) is entry.incident
             old = number > MOST_OVER or not self._is_remembered(entry, now)

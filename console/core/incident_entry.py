@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # `seen_at` moves on in steps, so that an incident that only lasts stays the same object, and is not told anew.
 SEEN_EVERY_S = 60.0
+# Before the words of one whose sign is away, until that has lasted long enough or it is back.
+GONE = "gone: "
 
 
 @dataclass(eq=False)
@@ -65,6 +67,24 @@ def seen(incident: Incident, sign: Sign, now: float) -> Incident:
         return incident
     at = now if worse else incident.changed_at
     return of_state(replace(incident, sign=sign, seen_at=now, worst=worst, changed_at=at), now)
+
+
+def away(incident: Incident) -> Incident:
+    """Return an open incident whose sign is not there now, which its words say."""
+    sign = incident.sign
+    return incident if sign.text.startswith(GONE) else replace(incident, sign=replace(sign, text=f"{GONE}{sign.text}"))
+
+
+def over(incident: Incident, seen_at: float, now: float) -> Incident:
+    """Return an incident whose sign has been away for long enough."""
+    return replace(
+        incident,
+        state=AlertState.RESOLVED,
+        sign=replace(incident.sign, text=incident.sign.text.removeprefix(GONE)),
+        resolved_at=now,
+        changed_at=now,
+        seen_at=max(seen_at, incident.seen_at),
+    )
 
 
 def returned(incident: Incident, sign: Sign, now: float) -> Incident:

@@ -39,9 +39,9 @@ def test_what_says_no_time_or_one_to_come_begins_now(since):
 def test_a_sign_that_is_away_for_a_moment_changes_nothing():
     book, (before,) = opened(HOT)
     (away,) = book.update((), NOW + 1)
-    assert away.state is AlertState.FIRING
+    assert (away.state, away.sign.text) == (AlertState.FIRING, f"gone: {HOT.text}")
     (after,) = book.update((HOT,), NOW + HOLD_S - 1)
-    assert (after.id, after.returns) == (before.id, 0)
+    assert (after.id, after.returns, after.sign) == (before.id, 0, HOT)
     (still,) = book.update((), NOW + HOLD_S + 5)
     assert still.state is AlertState.FIRING, "the time away begins anew"
 
@@ -50,7 +50,7 @@ def test_a_sign_that_stays_away_is_over_and_forgotten_later():
     book, _ = opened(HOT)
     book.update((), NOW + 1)
     (over,) = book.update((), NOW + 1 + HOLD_S)
-    assert (over.state, over.resolved_at) == (AlertState.RESOLVED, NOW + 1 + HOLD_S)
+    assert (over.state, over.resolved_at, over.sign) == (AlertState.RESOLVED, NOW + 1 + HOLD_S, HOT)
     book.changed()
     assert book.update((), NOW + 2 + HOLD_S + REMEMBER_S) == ()
 
