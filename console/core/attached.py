@@ -58,10 +58,11 @@ class Merging:
             snapshot,
             findings=(*snapshot.findings, *(each for one in served for each in one.judged.findings)),
             sources=(*snapshot.sources, *(each for one in served for each in one.sources)),
-            notices=(*snapshot.notices, *(each for one in served for each in one.notices)),
+            # One serve may judge several sites; what it says of itself is said once.
+            notices=(*snapshot.notices, *dict.fromkeys(each for one in served for each in one.notices)),
             incidents=tuple(sorted((*snapshot.incidents, *_incidents(served)), key=by_urgency)),
             notes=(*snapshot.notes, *(each for one in served for each in one.judged.notes if each.site == one.site)),
-            views=(*snapshot.views, *(each for one in served for each in one.judged.views)),
+            views=(*snapshot.views, *dict.fromkeys(each for one in served for each in one.judged.views)),
             memories=(*snapshot.memories, *(one.memory(silent_s.get(one.site, 0.0)) for one in served)),
         )
 
@@ -99,7 +100,7 @@ class _Served:
 
     @cached_property
     def notices(self) -> tuple[str, ...]:
-        return tuple(f"{self.site}: {each} (told by {self.judged.keeper})" for each in self.judged.notices)
+        return tuple(f"{self.judged.keeper}: {each}" for each in self.judged.notices)
 
     @cached_property
     def disagreements(self) -> Disagreements:
@@ -138,7 +139,7 @@ def _together(local: Disagreements, served: Sequence[Disagreements], frame: Fram
         at=max((local.at, *(each.at for each in served))),
         by_site=tuple(told[site.site] for site in frame.sites if site.site in told),
         disputed=local.disputed + sum(each.disputed for each in served),
-        groups=(*local.groups, *(group for each in served for group in each.groups)),
+        groups=local.groups,  # a serve makes incidents of its own
         paths=(*local.paths, *(path for each in served for path in each.paths))[:MOST_PATHS],
     )
 
