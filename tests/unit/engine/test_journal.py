@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import stat
 
-from console.engine.journal import CAPACITY, Journal
+from console.engine.journal import CAPACITY, TAIL, Journal
 from tests.support.clock import FakeClock
 
 
@@ -48,3 +48,15 @@ def test_without_a_path_nothing_happens():
     journal.start()
     journal.write({"event": "test"})
     journal.close(1.0)
+
+
+def test_the_newest_are_kept_by_number_with_or_without_a_file():
+    journal = Journal(None, FakeClock(100.0))
+    assert journal.after(0, 10).entries == ()
+    for number in range(TAIL + 3):
+        journal.write({"event": "test", "number": number})
+    page = journal.after(0, 2)
+    assert (page.oldest, page.last) == (4, TAIL + 3)
+    assert [(seq, entry["number"]) for seq, entry in page.entries] == [(4, 3), (5, 4)]
+    assert [seq for seq, _ in journal.after(TAIL + 1, 10).entries] == [TAIL + 2, TAIL + 3]
+    assert journal.after(TAIL + 3, 10).entries == ()

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +15,9 @@ from console.serve.event_log import EVENTS_KEPT, EventLog
 from console.serve.ring import Ring
 from console.serve.stream_limits import StreamLimits
 from tests.support.serving import Records
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 LIMITS = StreamLimits(lag_bytes=1000, slice_bytes=128)
 WAIT_S = 10.0
