@@ -91,6 +91,7 @@ class Store:
     def _make_private(self, path: Path) -> None:
         """Make the file, if there is none, as one that only its owner may read."""
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             words = error.strerror or str(error)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 
 from console.state import schema
+from console.state.address import POSTGRESQL
 from console.state.rows import plain, row_of
 from console.state.statements import Statements, adding, inserting
 from console.state.values import Lock
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from console.state.values import JournalEntry, PlanRecord, StepRecord
+
+_JOURNAL = 0x67696A6F  # 'gijo'
 
 
 class Works(Statements):
@@ -67,6 +71,7 @@ class Works(Statements):
 
     def index_journal(self, entries: Sequence[JournalEntry]) -> list[int]:
         """Keep where entries of the journal lie; return their numbers, the next ones of each site where 0 is given."""
+        self._number_alone({entry.site for entry in entries})
         next_of: dict[str, int] = {}
         rows: list[dict[str, Any]] = []
         for entry in entries:
@@ -78,6 +83,14 @@ class Works(Statements):
             rows.append(row)
         self._put(schema.journal, rows)
         return [row["seq"] for row in rows]
+
+    def _number_alone(self, sites: set[str]) -> None:
+        """Have others that number entries of these sites wait until we have committed; SQLite has one writer anyway."""
+        if self.connection.dialect.name == POSTGRESQL:
+            for site in sorted(sites):
+                digest = hashlib.blake2b(plain(site).encode(), digest_size=4).digest()
+                keys = {"class": _JOURNAL, "site": int.from_bytes(digest, "big") & 0x7FFFFFFF}
+                self.connection.execute(text("SELECT pg_advisory_xact_lock(:class, :site)"), keys)
 
     def _next_seq(self, site: str) -> int:
         table = schema.journal

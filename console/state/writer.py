@@ -34,7 +34,8 @@ class Writer(Works):
 
     def put_incidents(self, incidents: Iterable[Incident]) -> None:
         """Keep incidents as they are now, who has taken each on, and the step of its life that it has just made."""
-        given = list(incidents)
+        # In one order everywhere, so that two who write the same ones at once wait for each other, not in a circle.
+        given = sorted(incidents, key=lambda each: each.id)
         if not given:
             return
         last = list({each.id: each for each in given}.values())

@@ -207,6 +207,35 @@ def test_two_never_lead_at_once(url: str) -> None:
     assert fences == sorted(fences) == list(range(1, 25)), "each has a fence of its own, and it only grows"
 
 
+def test_two_who_write_at_once_wait_for_each_other(url: str) -> None:
+    """Consoles that share a database without a serve: nobody leads, and each may write."""
+    numbers: list[int] = []
+    faults: list[Exception] = []
+    same = [acknowledged(f"check:{n}") for n in range(10)]
+
+    def console(mirrored: bool) -> None:
+        try:
+            with closing(open_store(url, realm=REALM)) as store:
+                for turn in range(15):
+                    with store.begin() as writer:
+                        writer.put_incidents(reversed(same) if mirrored else same)
+                        numbers.extend(writer.index_journal([JournalEntry(0, SITE, float(turn), "ack")] * 2))
+        except StateError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=console, args=(mirrored,)) for mirrored in (False, True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert not faults
+    assert sorted(numbers) == list(range(1, 61))
+    with closing(open_store(url, realm=REALM)) as store:
+        assert set(store.load([SITE]).incidents) == set(same)
+        with store.asking() as reader:
+            assert [each.seq for each in reader.journal(SITE)] == list(range(1, 61))
+
+
 def test_a_site_is_led_by_one_realm(store: Store, url: str) -> None:
     with closing(open_store(url, realm="all")) as other_store:
         one = Leadership(store, REALM, "a:1", "", sites=[SITE])
