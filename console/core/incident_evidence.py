@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.core.signs.alerts import OPEN
+from console.core.signs.alerts import OPEN, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +42,7 @@ def _of_findings(snapshot: Snapshot, site: str, fault: str) -> Iterator[str]:
 
 def _of_alerts(snapshot: Snapshot, site: str, title: str) -> Iterator[str]:
     for alert in snapshot.alerts:
-        if (alert.site, alert.title) == (site, title) and alert.state in OPEN:
+        if (alert.site, name_of(alert)) == (site, title) and alert.state in OPEN:
             by = f", told by {alert.origin}" if alert.origin else ""
             yield f"{alert.path or site}: {alert.severity.value}: {alert.text or alert.title}{by}"
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 SHOWN = (Severity.CRITICAL, Severity.WARNING, Severity.UNKNOWN)
-TEXT, NAME = 160, 40
+TEXT, TELLERS = 160, 40
+LONGEST_NAME = 200
 
 
 def of_alerts(snapshot: Snapshot, sites: Mapping[str, SiteFrame]) -> Iterator[Draft]:
@@ -25,11 +26,16 @@ def of_alerts(snapshot: Snapshot, sites: Mapping[str, SiteFrame]) -> Iterator[Dr
     groups: dict[tuple[str, str], list[Alert]] = {}
     for alert in snapshot.alerts:
         if alert.state in OPEN and alert.severity in SHOWN and alert.site in sites:
-            groups.setdefault((alert.site, alert.title), []).append(alert)
+            groups.setdefault((alert.site, name_of(alert)), []).append(alert)
     limits = {(source.site, source.name): source.stale_after_s for source in snapshot.sources}
     for (site, title), alerts in groups.items():
         alerts.sort(key=lambda alert: (-alert.severity.rank, alert.since, alert.id))
         yield _draft(site, title, alerts, _silence(alerts, limits, snapshot.at))
+
+
+def name_of(alert: Alert) -> str:
+    """Return the name by which alerts are one: what another system calls them, bounded."""
+    return alert.title[:LONGEST_NAME]
 
 
 def _draft(site: str, title: str, alerts: Sequence[Alert], silence: str) -> Draft:
@@ -59,7 +65,7 @@ def _said(key: str, alerts: Sequence[Alert]) -> str:
     said = (f"{first.title}: {first.text}" if first.text else first.title)[:TEXT]
     many = f"{counted(key, level_at(first.path), len(alerts))}: " if len(alerts) > 1 else ""
     tellers = sorted({alert.origin for alert in alerts if alert.origin})
-    told = f" · {', '.join(tellers[:2])[:NAME]}" if tellers else ""
+    told = f" · {', '.join(tellers[:2])[:TELLERS]}" if tellers else ""
     return f"{many}{said}{told}"
 
 
