@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from console.config.serve_values import Retention
     from console.state.store import Store
 
 SQLITE = "sqlite:"
@@ -20,11 +21,12 @@ def ram_memory(author: str) -> MemorySetup:
     return MemorySetup(where="RAM: it ends with this program", author=author)
 
 
-def own_memory(fleet: str, url: str, *, base: Path, author: str) -> MemorySetup:
+def own_memory(fleet: str, url: str, *, base: Path, author: str, retention: Retention | None = None) -> MemorySetup:
     """Return the memory of a fleet at a database URL (empty: a file of this user); nothing is opened yet.
 
     A relative SQLite path starts at `base`. The words for it hold no secret; an URL that is none is told as
-    trouble when it is opened. Other consoles and commands may use the same one.
+    trouble when it is opened. Other consoles and commands may use the same one. What is over for longer than the
+    `retention` says is forgotten, in SQLite alone: a shared database has somebody who sees to that.
     """
     from console.config.places import memory_path
 
@@ -35,7 +37,14 @@ def own_memory(fleet: str, url: str, *, base: Path, author: str) -> MemorySetup:
 
         return open_store(address, realm=fleet, base=base, read_only=read_only)
 
-    return MemorySetup(open_it, _words(address), shared=True, lets_go=address.startswith(SQLITE), author=author)
+    def tidy(store: Store, now: float) -> None:
+        from console.state.housekeeping import housekeep
+
+        if retention is not None:
+            housekeep(store, retention, now=now)
+
+    ours = address.startswith(SQLITE)
+    return MemorySetup(open_it, _words(address), shared=True, lets_go=ours, author=author, tidy=tidy if ours else None)
 
 
 def served_memory(

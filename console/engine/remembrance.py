@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from console.core.incident_book import IncidentBook
@@ -98,7 +99,7 @@ class Remembrance:
         Notes, views and acknowledgements are what it says: nobody changes them without it. Of an incident the later
         word counts; one that the store does not know gives way to its open one of the same key.
         """
-        self._notes = {(note.site, note.id): note for note in notes}
+        self._notes = {(note.site, note.id): note for note in islice(notes, MOST_NOTES)}  # the newest come first
         self._views = {(site, view.name): view for site, found in views.items() for view in found}
         self._shown = None
         stored = {each.id: each for each in incidents}

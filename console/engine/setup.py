@@ -62,8 +62,8 @@ class MemorySetup:
     `open_store` opens it, to be written or (True) only to be read; it is called on the state thread, and again after
     failures. None keeps everything in RAM, until the program ends. `where` says in words where it is (no secret),
     `shared` that others write there too; with `lets_go` it is open only while something is written, so that programs of
-    one user take turns. `author` is who does what has no author; `fence` returns the number that a
-    leader writes with.
+    one user take turns. `author` is who does what has no author; `fence` returns the number that a leader writes with.
+    `tidy` forgets what is old enough at a time: called once by a program that goes on for a while.
     """
 
     open_store: Callable[[bool], Store] | None = None
@@ -72,6 +72,7 @@ class MemorySetup:
     lets_go: bool = False
     author: str = ""
     fence: Callable[[], int | None] | None = None
+    tidy: Callable[[Store, float], object] | None = None
 
 
 @dataclass(frozen=True, eq=False)

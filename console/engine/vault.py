@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Others may write to a shared store: so often it is looked at again.
 LOOK_AGAIN_S = 5.0
 NEVER_S = 3600.0
+# A command has better things to do than to clean up.
+TIDY_AFTER_S = 60.0
 # Programs of one user take turns.
 BUSY_S = 2.0
 BUSY_REST_S = 0.02
@@ -83,6 +85,7 @@ class Vault:
         assert setup.open_store is not None  # else there is nothing to own
         self._open_store = setup.open_store
         self._lets_go, self._shared = setup.lets_go, setup.shared
+        self._tidy, self._tidy_at = setup.tidy, clock.monotonic() + TIDY_AFTER_S
         self._fence = setup.fence
         self._memory = memory
         self._lock = lock
@@ -187,6 +190,9 @@ class Vault:
             with store.begin(self._number()) as writer:
                 writer.put_baselines(tuple(pack(work.columns)))
             work.columns = ()
+        if self._tidy is not None and self._clock.monotonic() >= self._tidy_at:
+            tidy, self._tidy = self._tidy, None
+            tidy(store, self._clock.time())
 
     def _number(self) -> int | None:
         return self._fence() if self._fence else None

@@ -3,9 +3,11 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from console.config.serve_values import Retention
 from console.engine.clock import SystemClock
 from console.engine.memory import MemoryDesk
 from console.engine.own_memory import own_memory, ram_memory, served_memory
@@ -16,7 +18,7 @@ from console.model.incidents import DeedKind
 from console.model.levels import Severity
 from console.state.store import open_store
 from tests.support.clock import FakeClock
-from tests.support.incidents import NOW, deed, sign
+from tests.support.incidents import NOW, deed, incident, sign
 
 SITES = ("muc1", "osl1")
 HEARD = frozenset(SITES)
@@ -335,6 +337,24 @@ def test_what_a_serve_writes_alone_is_read_and_not_written(kept, tmp_path, monke
             with pytest.raises(StateError, match="writes it"):
                 second.submit(deed(DeedKind.NOTE, "node:muc1/n1", text="fan")).result(LIMIT_S)
             assert second.trouble
+
+
+def test_what_has_been_over_for_long_is_forgotten_by_who_goes_on_for_a_while(tmp_path):
+    address, clock = f"sqlite:///{tmp_path}/m.db", FakeClock(NOW)
+    old = replace(incident(sign("check:old")), state=AlertState.RESOLVED, resolved_at=NOW - 91 * 86_400.0)
+    with contextlib.closing(open_store(address, realm="test")) as store, store.begin() as writer:
+        writer.put_incidents((old, incident()))
+
+    def stored():
+        with contextlib.closing(open_store(address, realm="test", read_only=True)) as store:
+            return {each.sign.key for each in store.load(SITES).incidents}
+
+    with desk(own_memory("test", address, base=tmp_path, author="a", retention=Retention()), clock) as made:
+        made.submit(deed(DeedKind.NOTE, "node:muc1/n1", text="fan")).result(LIMIT_S)
+        assert stored() == {"check:old", "check:hot"}
+        clock.tick(61.0)
+        made.submit(deed(DeedKind.NOTE, "node:muc1/n1", text="door")).result(LIMIT_S)
+    assert stored() == {"check:hot"}
 
 
 def test_the_password_of_a_database_is_in_no_words():
