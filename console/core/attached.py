@@ -11,6 +11,7 @@ from console.core.disagreements.kinds import is_counted
 from console.core.incident_entry import by_urgency
 from console.model.disagreements import Disagreement, Disagreements
 from console.model.incidents import MemoryStatus
+from console.model.snapshot import SourceState
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ class Merging:
         return replace(
             snapshot,
             findings=(*snapshot.findings, *(each for one in served for each in one.judged.findings)),
-            sources=(*snapshot.sources, *(each for one in served for each in one.sources)),
+            sources=(
+                *snapshot.sources,
+                *(each for one in served for each in one.sources_now(silent_s.get(one.site, 0.0))),
+            ),
             # One serve may judge several sites; what it says of itself is said once.
             notices=(*snapshot.notices, *dict.fromkeys(each for one in served for each in one.notices)),
             incidents=tuple(sorted((*snapshot.incidents, *_incidents(served)), key=by_urgency)),
@@ -97,6 +101,13 @@ class _Served:
     @cached_property
     def sources(self) -> tuple[SourceStatus, ...]:
         return tuple(replace(each, site=self.site, name=f"{SERVED}{each.name}") for each in self.judged.sources)
+
+    def sources_now(self, silent_s: float) -> tuple[SourceStatus, ...]:
+        """Return its endpoints; of a serve that is not heard nobody knows how they are."""
+        if not silent_s:
+            return self.sources
+        words = f"{self.judged.keeper} has not been heard for {silent_s:.0f} s"
+        return tuple(replace(each, state=SourceState.STALE, last_error=words) for each in self.sources)
 
     @cached_property
     def notices(self) -> tuple[str, ...]:

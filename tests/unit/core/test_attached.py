@@ -6,6 +6,7 @@ from console.core.attached import Merging
 from console.model.disagreements import Disagreement, Disagreements
 from console.model.incidents import SharedView
 from console.model.levels import Severity
+from console.model.snapshot import SourceState
 from tests.support import panels
 from tests.support.incidents import NOW, incident, judged, sign
 
@@ -93,3 +94,11 @@ def test_trouble_on_the_way_to_a_serve_is_told_and_its_own_trouble_too():
     frame = replace(snapshot.frame, sites=(snapshot.frame.sites[0], replace(snapshot.frame.sites[1], judged=broken)))
     (memory,) = merging.merge(replace(snapshot, frame=frame), {}).memories
     assert (memory.trouble, memory.leader) == ("disk full", "gd-2")
+
+
+def test_nobody_knows_how_the_endpoints_of_a_serve_are_that_is_not_heard():
+    snapshot, _, theirs = attached(sources=(replace(panels.normal().sources[0], state=SourceState.OK, name="prom"),))
+    (heard,) = (each for each in Merging().merge(snapshot, {}).sources if each.name == "serve/prom")
+    assert (heard.site, heard.state) == (theirs, SourceState.OK)
+    (silent,) = (each for each in Merging().merge(snapshot, {theirs: 42.0}).sources if each.name == "serve/prom")
+    assert (silent.state, silent.last_error) == (SourceState.STALE, "serve-muc1 has not been heard for 42 s")
