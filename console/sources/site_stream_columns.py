@@ -121,9 +121,17 @@ class ColumnReader:
         """Yield the aggregates of the nodes of a range."""
         length = wire.stop - wire.start
         at = same_time(self._faults.time(wire.at, "the range") + behind_s, length)
-        keys = NamedKeys(wire.level, tuple(self._topology.nodes[wire.start : wire.stop]))
+        place = f"{wire.level} {wire.start}:{wire.stop}"
+        keys = self._keys.get(place)
+        if keys is None:
+            self._forget_places()
+            keys = self._keys[place] = NamedKeys(wire.level, tuple(self._topology.nodes[wire.start : wire.stop]))
         for field, told in self._known_fields(wire.fields).items():
             yield AggregatePart(field, keys, self._of_range(field, told, length), at)
+
+    def _forget_places(self) -> None:
+        """Let go of the keys of other ranges: only one is looked at."""
+        self._keys = {name: keys for name, keys in self._keys.items() if name in _LEVELS}
 
     def _of_range(self, name: str, told: WireNumbers, length: int) -> Values:
         numbers = Numbers(self._faults, f"the range's {name[:40]}")
