@@ -134,8 +134,8 @@ class Team:
 
     def steady_queries_a_second(self) -> float:
         """Return the rate once it stands: at first a source finds out what there is, and in which steps it reads it."""
-        self.queries_a_second(20)
-        return self.queries_a_second(20)
+        self.queries_a_second(15)
+        return self.queries_a_second(15)
 
     def attached(self, name: str, first: Serve, second: Serve) -> Path:
         path = self.folder / f"{name}.yaml"
@@ -208,7 +208,7 @@ def test_one_memory_outlives_its_leader(team: Team) -> None:
         places = (("one", first, second), ("two", first, second), ("three", second, first))
         consoles = [stack.enter_context(team.console(*place)) for place in places]
         watch(consoles, lambda text: "warm" in text or "temp_c" in text, WAIT_S)
-        together = team.queries_a_second(20)
+        together = team.queries_a_second(15)
         assert together <= alone * 1.15 + 0.2, (alone, together)
 
         before = team.incidents()["check:warm"]
@@ -217,7 +217,7 @@ def test_one_memory_outlives_its_leader(team: Team) -> None:
         consoles[0].wait_for("note", 10)
         consoles[0].send("looking\r")
         took_s = watch(consoles, lambda text: f" {me}" in text, 10)
-        assert took_s < 2.0 + 1.0, took_s  # a screen paints once a second
+        assert took_s < 2.0, took_s
         told = team.incidents()["check:warm"]
         assert (told["id"], told["acknowledged_by"]) == (before["id"], me)
 
@@ -229,7 +229,7 @@ def test_one_memory_outlives_its_leader(team: Team) -> None:
         watch(consoles, lambda text: f" {me}" in text, 20)
         after = team.incidents()["check:warm"]
         assert (after["id"], after["acknowledged_by"], after["returns"]) == (before["id"], me, before["returns"])
-        assert team.queries_a_second(20) <= alone * 1.15 + 0.2
+        assert team.queries_a_second(15) <= alone * 1.15 + 0.2
 
         first.start()
         until(lambda: first.role() == "follower", "a comes back and follows", first)
