@@ -138,14 +138,15 @@ class Judge:
 
     def _silence(self) -> Mapping[str, float]:
         """Return how long each serve has not been heard, in seconds, of those that should have been."""
-        now, heard_at = self._config.clock.time(), dict[str, float]()
+        now, silent_s = self._config.clock.time(), dict[str, float]()
         for record in self._records:
             if isinstance(record.setup.source, Keeper):
                 status = record.status(now)
                 fails = status.state in (SourceState.FAILING, SourceState.STARTING)
-                at = min(status.last_ok_at, now - SILENT_S - 1.0) if fails else status.last_ok_at
-                heard_at[record.site] = max(heard_at.get(record.site, 0.0), at)
-        return {site: now - at for site, at in heard_at.items() if now - at > SILENT_S}
+                age_s = max(now - status.last_ok_at, 1.0)
+                this_s = age_s if fails or age_s > SILENT_S else 0.0
+                silent_s[record.site] = min(silent_s.get(record.site, this_s), this_s)
+        return {site: each_s for site, each_s in silent_s.items() if each_s}
 
     def _compare(self, frame: Frame) -> Iterator[None]:
         """Compare the voices now and then, and at once when another one has spoken; at first all are waited for."""
