@@ -93,6 +93,26 @@ def test_doctor_says_what_is_wrong_with_an_endpoint_and_what_to_do(tmp_path):
     assert row["advice"]
 
 
+def test_doctor_tells_of_the_memory_and_what_to_do_where_it_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIGADECK_STATE_DIR", str(tmp_path / "state"))
+    assert "none" in _memory_row("--fleet", FLEET)["what"]
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("fleet: t\nsites:\n  - name: muc1\n    sources: []\n")
+    well = _memory_row("--fleet", str(fleet))
+    assert (well["state"], str(tmp_path / "state" / "t.db") in well["what"]) == ("ok", True)
+    (tmp_path / "file").write_text("")
+    fleet.write_text(f"fleet: t\nstate: sqlite:///{tmp_path}/file/m.db\nsites:\n  - name: muc1\n    sources: []\n")
+    broken = _memory_row("--fleet", str(fleet))
+    assert broken["state"] == "failed"
+    assert broken["advice"]
+
+
+def _memory_row(*arguments):
+    said = gigadeck("doctor", *arguments, "--json", "--timeout", "5s")
+    (row,) = [row for row in said.json["rows"] if row["id"] == "memory"]
+    return row
+
+
 def test_demo_without_a_terminal_prints_one_status():
     said = gigadeck("demo", "--gpus", "800")
     assert said.code == 0
