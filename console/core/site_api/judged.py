@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from console.core.site_api.quantised import Members
     from console.model.events import CheckResult
+    from console.model.incidents import Incident
     from console.model.snapshot import Snapshot
 
 MOST_DISAGREEMENTS = 200
-# What people do and what becomes an incident goes at once; the rest changes all the time and is told now and then.
+# What people do and what becomes of an incident goes at once; its words, and the rest, change all the time and are told
+# now and then.
 EVERY_S = {
-    "incidents": 0.0,
+    "incidents": 5.0,
     "notes": 0.0,
     "views": 0.0,
     "checks": 5.0,
@@ -67,8 +69,10 @@ class JudgedStream:
         self._site = site
         self._keeper = keeper
         self._lists: dict[str, Listed[Any]] = {name: Listed(_key(fields), row) for name, fields in _KEYS.items()}
-        self._told_at = dict.fromkeys(EVERY_S, float("-inf"))
+        # When each was looked at last: disagreements are spelled out when they are read.
+        self._looked_at = dict.fromkeys(EVERY_S, float("-inf"))
         self._seen: dict[str, object] = {}
+        self._pressing: list[tuple[object, ...]] = []
         self._rest: Members = {}
         self._at = float("-inf")
 
@@ -76,8 +80,9 @@ class JudgedStream:
         """Yield the record that is due; with `anew` all of it."""
         now = snapshot.at
         lists: Members = {}
+        pressing = self._pressing_now(snapshot)
         for name in _LISTS:
-            if anew or now - self._told_at[name] >= EVERY_S[name]:
+            if anew or now - self._looked_at[name] >= EVERY_S[name] or (name == "incidents" and pressing):
                 self._list(name, snapshot, lists)
         rest = self._others(snapshot)
         changed = {name: value for name, value in rest.items() if self._rest.get(name) != value}
@@ -91,14 +96,21 @@ class JudgedStream:
         lists = {name: {"full": True, "rows": listed.whole()} for name, listed in self._lists.items()}
         return {"at": self._at, **self._rest, **lists}
 
+    def _pressing_now(self, snapshot: Snapshot) -> bool:
+        """Whether an incident came, went, changed its state or was taken on since they were told last."""
+        if snapshot.incidents is self._seen.get("pressing"):
+            return False
+        self._seen["pressing"] = snapshot.incidents
+        before, self._pressing = self._pressing, [_pressing(each) for each in snapshot.incidents]
+        return before != self._pressing
+
     def _list(self, name: str, snapshot: Snapshot, told: Members) -> None:
         given = getattr(snapshot, name)
         if given is self._seen.get(name):
             return
-        self._seen[name] = given
+        self._seen[name], self._looked_at[name] = given, snapshot.at
         change = self._lists[name].take(_LISTS[name](snapshot, self._site))
         if change is not None:
-            self._told_at[name] = snapshot.at
             told[name] = {"full": False, "edits": change[0]}
 
     def _others(self, snapshot: Snapshot) -> Members:
@@ -109,12 +121,16 @@ class JudgedStream:
         }
         if snapshot.disagreements is not self._seen.get("counts"):
             # To count them by site they are all spelled out: not with each step.
-            if snapshot.at - self._told_at["counts"] < EVERY_S["counts"]:
+            if snapshot.at - self._looked_at["counts"] < EVERY_S["counts"]:
                 return {**self._rest, **told}
-            self._seen["counts"], self._told_at["counts"] = snapshot.disagreements, snapshot.at
+            self._seen["counts"], self._looked_at["counts"] = snapshot.disagreements, snapshot.at
             counts, nodes = _disagreements(snapshot, self._site)
             return {**told, "disagreement_counts": [list(each) for each in counts], "nodes": list(nodes)}
         return {**self._rest, **told}
+
+
+def _pressing(incident: Incident) -> tuple[object, ...]:
+    return incident.id, incident.state, incident.worst, incident.returns, incident.acknowledgement
 
 
 def _memory(snapshot: Snapshot, site: str) -> MemoryStatus:

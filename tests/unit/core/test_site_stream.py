@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from console.core.site_api.quantised import Ints, Quantised, Scale, planes
 from console.core.site_api.scales import aggregate_scale, column_scale, fitted
 from console.model.builtin_metrics import BUILTIN
 from console.model.columns import same_time
-from console.model.events import CheckResult, Event, Finding
+from console.model.events import AlertState, CheckResult, Event, Finding
 from console.model.incidents import Incident, Note, Sign, incident_id
 from console.model.levels import Level, Severity
 from console.model.metrics import Metric, RollUp
@@ -301,8 +302,6 @@ def test_events_are_numbered_and_told_once():
 
 
 def incident(key="check:hot", site="muc1", state=None):
-    from console.model.events import AlertState
-
     sign = Sign(key, site, Severity.WARNING, "hot", "it is hot", site, NOW, (f"{site}/h1",), 3)
     return Incident(incident_id(site, key, NOW), state or AlertState.FIRING, sign, NOW, NOW, NOW, Severity.WARNING)
 
@@ -318,6 +317,26 @@ def test_incidents_and_notes_go_at_once_and_findings_now_and_then():
     (later,) = [body(record) for record in server.step(dt=5, findings=(), **more) if record.kind == "judged"]
     assert later["findings"] == {"full": False, "edits": []}
     assert "incidents" not in later
+
+
+def test_the_words_of_an_incident_wait_and_its_state_does_not():
+    server = Server(small_site())
+    first = incident()
+    server.step(incidents=(first,))
+    server.step(incidents=(replace(first, seen_at=NOW + 1),))
+    words = replace(first, sign=replace(first.sign, text="it is hotter"))
+
+    def told(*incidents, dt=1.0):
+        records = [body(record) for record in server.step(incidents=incidents, dt=dt) if record.kind == "judged"]
+        return [each["incidents"]["edits"] for each in records if "incidents" in each]
+
+    assert told(words) == []
+    taken = replace(words, state=AlertState.ACKNOWLEDGED)
+    ((edit,),) = told(taken)
+    assert (edit[0], edit[1]["state"], edit[1]["sign"]["text"]) == (0, "acknowledged", "it is hotter")
+    assert told(replace(taken, seen_at=NOW + 9)) == []
+    assert told(replace(taken, seen_at=NOW + 10), dt=5) != []
+    assert told() == [[]]
 
 
 def test_what_is_judged_of_a_site_is_its_own_part():
