@@ -97,18 +97,21 @@ class Judge:
             if memory.wants_columns():
                 yield from self._save(memory)
         told = draft
-        if memory is not None:
-            kept = memory.told(frozenset(site.site for site in self._ours(draft.frame).sites))
-            told = replace(
-                draft,
-                incidents=kept.incidents,
-                notes=kept.notes,
-                views=kept.views,
-                memories=kept.memories,
-                notices=(*draft.notices, *kept.notices),
-            )
-        yield (
-            self._guard("serves", lambda: self._merging.merge(told, self._silence()), told) if self._attached else told
+        if memory is not None and not glance:
+            told = self._guard("memory", lambda: self._with_kept(draft, memory), draft)
+        if self._attached:
+            told = self._guard("serves", lambda: self._merging.merge(told, self._silence()), told)
+        yield told
+
+    def _with_kept(self, draft: Snapshot, memory: MemoryDesk) -> Snapshot:
+        kept = memory.told(frozenset(site.site for site in self._ours(draft.frame).sites))
+        return replace(
+            draft,
+            incidents=kept.incidents,
+            notes=kept.notes,
+            views=kept.views,
+            memories=kept.memories,
+            notices=(*draft.notices, *kept.notices),
         )
 
     def _remember(self, draft: Snapshot, memory: MemoryDesk) -> Iterator[None]:

@@ -7,10 +7,9 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from console.engine.drafting import Draft
-from console.engine.remembrance import Remembrance
 from console.engine.views import settle
 from console.model.errors import RefusedError, StateError
 from console.model.incidents import MemoryStatus
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from console.engine.remembrance import Remembrance
     from console.engine.saved_columns import SavedColumn
     from console.engine.setup import MemorySetup
     from console.engine.state_thread import StateThread
@@ -62,7 +62,6 @@ class MemoryDesk:
         self._clock = clock
         self._changed = changed
         self._lock = threading.Lock()
-        self._memory = Remembrance()
         self._done: OrderedDict[str, str] = OrderedDict()
         self._started_at: float | None = None
         self._attempted = setup.open_store is None
@@ -70,6 +69,12 @@ class MemoryDesk:
         self._saved_at = 0.0
         self._thread: StateThread | None = None
         self._closed = False
+
+    @cached_property
+    def _memory(self) -> Remembrance:
+        from console.engine.remembrance import Remembrance  # the first picture shows nothing of it
+
+        return Remembrance()
 
     # Any thread
 
@@ -132,6 +137,8 @@ class MemoryDesk:
         self._changed()
 
     def _do(self, deed: Deed) -> str:
+        from console.engine.drafting import Draft
+
         draft = Draft(self._memory)
         outcome = draft.draw(deed)
         self._memory.take(draft)
