@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.engine.setup import MemorySetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from console.config.serve_values import Retention
+    from console.config.values import FleetConfig
     from console.state.store import Store
 
 SQLITE = "sqlite:"
+
+
+def memory_of(fleet: str, config: FleetConfig | None) -> MemorySetup:
+    """Return the memory of who sits here: what the fleet file says, of an emulated fleet (None) one in RAM."""
+    from console.config.person import author
+
+    if config is None:
+        return ram_memory(author())
+    base, retention = Path(config.path).parent, config.serve.retention
+    return own_memory(fleet, config.state, base=base, author=author(), retention=retention)
 
 
 def ram_memory(author: str) -> MemorySetup:
