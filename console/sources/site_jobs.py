@@ -12,7 +12,7 @@ import numpy as np
 from console.model.jobs import Job, JobState
 from console.model.levels import Level
 from console.model.reading import JobsPart
-from console.sources.site_bodies import WireJob, WireJobs
+from console.sources.site_bodies import LONGEST_NAME, WireJob, WireJobs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Masks = tuple[tuple[int, ...], ...]
 
 MOST_JOBS = 1_000_000
+_STATES = {state.value: state for state in JobState}
 _LAST_SLOT = 62
 
 
@@ -49,11 +50,11 @@ def read_jobs(faults: Faults, topology: SiteTopology, data: bytes, behind_s: flo
 
 def job_of(faults: Faults, wire: WireJob) -> Job:
     """Return a job; raises BadPayload."""
-    faults.names([wire.id], "jobs")
-    try:
-        state = JobState(wire.state)
-    except ValueError:
-        raise faults.bad(f"job {wire.id[:40]!r} is in state {wire.state[:40]!r}, which Slurm does not know") from None
+    if len(wire.id) > LONGEST_NAME:
+        raise faults.bad(f"jobs names one by more than {LONGEST_NAME} characters")
+    state = _STATES.get(wire.state)
+    if state is None:
+        raise faults.bad(f"job {wire.id[:40]!r} is in state {wire.state[:40]!r}, which Slurm does not know")
     told = {**msgspec.structs.asdict(wire), "state": state}
     if told.pop("unlimited"):
         told["time_limit_s"] = math.inf

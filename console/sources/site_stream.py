@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, TypeVar
 
-from console.model.reading import JudgedPart, TopologyPart
+from console.model.reading import EventsPart, TopologyPart
 from console.sources.site_bodies import Faults
 from console.sources.site_stream_columns import ColumnReader
 from console.sources.site_stream_judged import JudgedReader
@@ -43,6 +43,8 @@ MOST_BODY_BYTES = 256 * 1024 * 1024
 _LENGTH_BYTES = 4
 _PLAIN, _ZLIB = 0, 1
 _NOBODY = Faults("", "")
+# Lets the compute thread go on with something else while a long list is read.
+_BREATH = EventsPart(())
 
 T = TypeVar("T")
 
@@ -92,7 +94,7 @@ class StreamDecoder:
         self._jobs = JobReader(faults)
         self._words = WordReader(faults, names, reader)
         self._judged = JudgedReader(faults, names, reader)
-        self._readers: Mapping[str, Callable[[memoryview | bytes], Iterator[Part]]] = {
+        self._readers: Mapping[str, Callable[[memoryview | bytes], Iterator[Part | None]]] = {
             "hello": self._hello,
             "topology": self._new_topology,
             "column": self._column,
@@ -124,7 +126,7 @@ class StreamDecoder:
         return {name: (self._metrics[name].level, each.values()) for name, each in told.items()}
 
     def feed(self, record: bytes) -> Iterator[Part]:
-        """Yield the parts of one record (coding and body); types that are not known are passed over.
+        """Yield the parts of one record (coding and body), in short steps; types that are not known are passed over.
 
         Raises BadPayload.
         """
@@ -133,7 +135,8 @@ class StreamDecoder:
         self.seq = head.seq or self.seq
         read = self._readers.get(head.type)
         if read is not None:
-            yield from read(body)
+            for part in read(body):
+                yield _BREATH if part is None else part
 
     def _body(self, record: bytes) -> memoryview | bytes:
         if not record or record[0] not in (_PLAIN, _ZLIB):
@@ -195,9 +198,9 @@ class StreamDecoder:
         wire = self._as(body, WireSilent, "silent")
         return self._read_columns(wire.version, "a list of silent GPUs").silent(wire, self.behind_s)
 
-    def _job_list(self, body: memoryview | bytes) -> Iterator[Part]:
+    def _job_list(self, body: memoryview | bytes) -> Iterator[Part | None]:
         wire = self._as(body, WireJobsRecord, "jobs")
-        yield self._jobs.read(wire, self._known(self._version, "a list of jobs"), self.behind_s)
+        return self._jobs.read(wire, self._known(self._version, "a list of jobs"), self.behind_s)
 
     def _reports(self, body: memoryview | bytes) -> Iterator[Part]:
         wire = self._as(body, WireReport, "reports")
@@ -210,13 +213,13 @@ class StreamDecoder:
     def _reservations(self, body: memoryview | bytes) -> Iterator[Part]:
         yield from self._words.reservations(self._as(body, WireReservations, "reservations"))
 
-    def _alerts(self, body: memoryview | bytes) -> Iterator[Part]:
-        yield from self._words.alerts(self._as(body, WireAlerts, "alerts"))
+    def _alerts(self, body: memoryview | bytes) -> Iterator[Part | None]:
+        return self._words.alerts(self._as(body, WireAlerts, "alerts"))
 
     def _events(self, body: memoryview | bytes) -> Iterator[Part]:
         part = self._words.events(self._as(body, WireEventsRecord, "events"))
         if part.events:
             yield part
 
-    def _judgement(self, body: memoryview | bytes) -> Iterator[Part]:
-        yield JudgedPart(self._judged.read(self._as(body, WireJudged, "judged")))
+    def _judgement(self, body: memoryview | bytes) -> Iterator[Part | None]:
+        return self._judged.read(self._as(body, WireJudged, "judged"))

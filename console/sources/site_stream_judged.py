@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from console.model.incidents import MemoryStatus
+from console.model.reading import JudgedPart
 from console.model.snapshot import Judged
 from console.sources.site_stream_judged_wire import (
     WireCheck,
@@ -20,6 +21,8 @@ from console.sources.site_stream_judged_wire import (
 from console.sources.site_stream_lists import Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from console.sources.site_bodies import Faults
     from console.sources.site_stream_judged_wire import WireJudged, WireList
     from console.sources.site_stream_rows import Names, Reader
@@ -59,8 +62,8 @@ class JudgedReader:
         }
         self._lists: dict[str, Rows[Any, Any]] = {name: Rows(faults, name, reads[name]) for name in LISTS}
 
-    def read(self, wire: WireJudged) -> Judged:
-        """Return all that was judged; raises BadPayload."""
+    def read(self, wire: WireJudged) -> Iterator[JudgedPart | None]:
+        """Yield all that was judged, and None between the steps that lead there; raises BadPayload."""
         self.keeper = wire.keeper or self.keeper
         if wire.memory is not None:
             self._memory = self._reader.memory(wire.memory)
@@ -72,9 +75,9 @@ class JudgedReader:
         for name in LISTS:
             told: WireList | None = getattr(wire, name)
             if told is not None:
-                self._take(name, told)
+                yield from self._take(name, told)
         rows = {name: listed.rows for name, listed in self._lists.items()}
-        return Judged(
+        judged = Judged(
             at=wire.at,
             keeper=self.keeper,
             memory=self._memory,
@@ -83,13 +86,13 @@ class JudgedReader:
             notices=self._notices,
             **rows,
         )
+        yield JudgedPart(judged)
 
-    def _take(self, name: str, told: WireList) -> None:
+    def _take(self, name: str, told: WireList) -> Iterator[None]:
         shape = _SHAPES[name]
         try:
-            if told.full:
-                self._lists[name].put(msgspec.convert(told.rows, list[shape]))
-            else:
-                self._lists[name].edit(msgspec.convert(told.edits, list[tuple[int, int | shape]]))
+            rows = msgspec.convert(told.rows, list[shape])
+            edits = msgspec.convert(told.edits, list[tuple[int, int | shape]])
         except msgspec.ValidationError as error:
             raise self._faults.bad(f"{name} are not as the site API has them: {str(error)[:200]}") from None
+        yield from self._lists[name].put(rows) if told.full else self._lists[name].edit(edits)

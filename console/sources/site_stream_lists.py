@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from console.sources.site_bodies import Faults
 
 MOST_ROWS = 1_000_000
+# What a millisecond or two is enough for.
+ROWS_A_STEP = 250
 
 Wire = TypeVar("Wire")
 Row = TypeVar("Row")
@@ -24,19 +26,20 @@ class Rows(Generic[Wire, Row]):
         self._read = read
         self.rows: tuple[Row, ...] = ()
 
-    def put(self, wires: Sequence[Wire]) -> None:
-        """Take all rows; raises BadPayload for too many."""
-        self._bounded(len(wires))
-        self.rows = tuple(map(self._read, wires))
+    def put(self, wires: Sequence[Wire]) -> Iterator[None]:
+        """Take all rows, in steps; raises BadPayload for too many."""
+        yield from self.edit([(-1, wire) for wire in wires])
 
-    def edit(self, edits: Sequence[tuple[int, int | Wire]]) -> list[int]:
-        """Take what changed and return the old place of each row, -1 for a new one; raises BadPayload.
+    def edit(self, edits: Sequence[tuple[int, int | Wire]]) -> Generator[None, None, list[int]]:
+        """Take what changed, in steps, and return the old place of each row, -1 for a new one; raises BadPayload.
 
         An edit is `[first, count]` of the rows before, or `[place, row]`, the row that is now in place of an old one.
         """
         rows: list[Row] = []
         places: list[int] = []
-        for first, told in edits:
+        for number, (first, told) in enumerate(edits):
+            if number % ROWS_A_STEP == ROWS_A_STEP - 1:
+                yield
             count = told if isinstance(told, int) else 1
             least = 0 if isinstance(told, int) else -1
             if first < least or count < 1 or first + count > len(self.rows):
@@ -44,7 +47,6 @@ class Rows(Generic[Wire, Row]):
             self._bounded(len(rows) + count)
             rows += self.rows[first : first + count] if isinstance(told, int) else (self._read(told),)
             places += range(first, first + count)
-        self._bounded(len(rows))
         self.rows = tuple(rows)
         return places
 

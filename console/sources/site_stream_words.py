@@ -25,6 +25,8 @@ from console.sources.site_stream_numbers import Numbers
 from console.sources.site_stream_rows import severity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from console.model.events import Alert
@@ -65,12 +67,13 @@ class JobReader:
         """All jobs as they were told last."""
         return self._rows.rows
 
-    def read(self, wire: WireJobsRecord, topology: SiteTopology, behind_s: float) -> JobsPart:
-        """Return all jobs; raises BadPayload."""
+    def read(self, wire: WireJobsRecord, topology: SiteTopology, behind_s: float) -> Iterator[JobsPart | None]:
+        """Yield all jobs, and None between the steps that lead there; raises BadPayload."""
         if wire.edits is not None:
-            self._held.replace(self._moved(self._rows.edit(wire.edits)))
+            places = yield from self._rows.edit(wire.edits)
+            self._held.replace(self._moved(places))
         elif wire.jobs is not None:
-            self._rows.put(wire.jobs)
+            yield from self._rows.put(wire.jobs)
         elif wire.full:
             raise self._faults.bad("jobs are told as a whole and not listed")
         if wire.gpu_job is not None:
@@ -83,7 +86,7 @@ class JobReader:
         self._nodes_of(wire)
         starts, rows = self._starts.steps(), self._nodes.steps()
         lists, masks = lists_of(self._faults, topology, len(self.jobs), held, starts, rows)
-        return JobsPart(self.jobs, held, lists, masks, topology.version, wire.at + behind_s)
+        yield JobsPart(self.jobs, held, lists, masks, topology.version, wire.at + behind_s)
 
     def _nodes_of(self, wire: WireJobsRecord) -> None:
         for name, numbers, told in (
@@ -192,18 +195,19 @@ class WordReader:
         self._reserving = set(told)
         return [ReservationsPart(each, voice=voice) for voice, each in {**told, **dict.fromkeys(gone, ())}.items()]
 
-    def alerts(self, wire: WireAlerts) -> list[AlertsPart]:
-        """The alerts of each origin; of one that told some and tells none now, that it has none."""
+    def alerts(self, wire: WireAlerts) -> Iterator[AlertsPart | None]:
+        """Yield the alerts of each origin; of one that told some and tells none now, that it has none."""
         if wire.edits is not None:
-            self._alerts.edit(wire.edits)
+            yield from self._alerts.edit(wire.edits)
         elif wire.full:
-            self._alerts.put(wire.alerts)
+            yield from self._alerts.put(wire.alerts)
         by_origin: dict[str, list[Alert]] = {origin: [] for origin in self._origins}
         for alert in self._alerts.rows:
             heard = replace(alert, heard_at=wire.heard.get(alert.origin, 0.0))
             by_origin.setdefault(alert.origin, []).append(heard)
         self._origins = {origin for origin, told in by_origin.items() if told}
-        return [AlertsPart(tuple(told), voice=origin) for origin, told in by_origin.items()]
+        for origin, told in by_origin.items():
+            yield AlertsPart(tuple(told), voice=origin)
 
     def events(self, wire: WireEventsRecord) -> EventsPart:
         """What happened that was not told before: a server that is heard anew tells the last of it once more."""

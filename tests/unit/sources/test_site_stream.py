@@ -453,3 +453,12 @@ def test_a_record_that_unpacks_without_end_is_refused(monkeypatch):
     monkeypatch.setattr("console.sources.site_stream.MOST_BODY_BYTES", 1000)
     with pytest.raises(BadPayload, match="cut off, or more than 1000"):
         Listener().hear([framed(1, "beat", {"data": bytes(5000)})])
+
+
+def test_a_long_list_is_read_in_short_steps():
+    server = some_server()
+    server.step(JobsPart(tuple(job(str(i)) for i in range(2000)), node_lists=((),), at=NOW), source="slurm")
+    parts = attached(server).parts
+    pauses = [part for part in of_type(parts, EventsPart) if not part.events]
+    assert len(pauses) >= 7
+    assert len(of_type(parts, JobsPart)[-1].jobs) == 2000
