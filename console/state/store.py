@@ -79,9 +79,6 @@ class Store:
             self._lock.take()
         if self.address.path is not None and not self.read_only:
             self._make_private(self.address.path)
-        if self.address.path is not None and not self.read_only:
-            with suppress(OSError):  # whatever is wrong there, the database tells it in its own words
-                os.close(os.open(self.address.path, os.O_WRONLY | os.O_CREAT, 0o600))
         self._engine = self.another_engine()
         self.schema = self.look()
         writes = not self.read_only and (self.schema == 0 or (self.alone and self.address.kind == SQLITE))
@@ -89,10 +86,16 @@ class Store:
             self.migrated = self.migrate()
 
     def _make_private(self, path: Path) -> None:
-        """Make the file, if there is none, as one that only its owner may read."""
+        """Make the file, if there is none, as one that only its owner may read.
+
+        One that is there is not even opened: closing it would let go of every lock that another connection of this
+        process holds on it (as POSIX has it), and then whoever leaves last takes the log of what was written with it.
+        """
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return
         except OSError as error:
             words = error.strerror or str(error)
             raise StateError(f"state {self.where}: {words}; give this user the right to write the file") from None
