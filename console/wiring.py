@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from console.model.errors import ConfigError
     from console.model.metrics import MetricTable
     from console.model.ports import Source
-    from console.serve.setup import Plan, ServeSetup
 
 DEMO_GPUS = 400_000
 EMULATOR_CADENCE_S = 1.0
@@ -85,16 +84,20 @@ def open_fleet(
     with_plugins: bool = True,
     first_word: bool = True,
     with_memory: bool = False,
+    memory: MemorySetup | None = None,
+    config: FleetConfig | None = None,
 ) -> Fleet:
     """Return a fleet that is not started yet.
 
     `spec` is a path, `demo`, `demo:400000`, or empty: then the user's fleet file is looked for. `keep_journal` writes
     what happens to the user's state folder; without plugins there are no panels and no detectors. Without `first_word`
-    no snapshot is made early for the first source that speaks; without memory there are no incidents of our own. Raises
-    ConfigErrors.
+    no snapshot is made early for the first source that speaks; without memory there are no incidents of our own:
+    `memory` is one of the caller's, and `config` a fleet file that has been read. Raises ConfigErrors.
     """
+    opening = _Opening(sites, read_only, keep_journal, with_plugins, first_word, with_memory, memory)
+    if config is not None:
+        return _fleet_of(config, opening)
     chosen = demo or demo_of(spec)
-    opening = _Opening(sites, read_only, keep_journal, with_plugins, first_word, with_memory)
     return _demo_fleet(chosen, opening) if chosen else _configured_fleet(find_fleet(spec), opening)
 
 
@@ -186,39 +189,20 @@ def _fleet_of(config: FleetConfig, opening: _Opening) -> Fleet:
     sources: dict[tuple[str, str], Source] = {}
     setups = [_site_setup(site, config, metrics, sources) for site in config.sites if site.name in names]
     kinds = {kind for setup in setups if setup.topology for kind in setup.topology.domains}
-    compile_checks(config, metrics, kinds)
+    compile_checks(config, kinds)
     return _join(config.fleet, config.environment, setups, sources, opening, config=config)
 
 
-def _keeper(listen: str) -> str:
-    """Return what a serve is called: its host, with its port where that is not the usual one."""
-    import os
-    import socket
-
-    port = listen.rpartition(":")[2]
-    host = socket.gethostname().partition(".")[0]
-    usual = port in ("", "8470", "off")
-    return host if usual else f"{host}:{port if port != '0' else os.getpid()}"
-
-
-def compile_checks(config: FleetConfig, metrics: MetricTable, kinds: AbstractSet[str] = frozenset()) -> None:
+def compile_checks(config: FleetConfig, kinds: AbstractSet[str] = frozenset()) -> None:
     """Raise ConfigErrors with file and line for every check whose expression does not compile.
 
     `kinds` are the kinds of domains that inventories declare, beside the usual ones.
     """
-    from console.core.default_checks import DISAGREEMENTS
-    from console.core.expr import compile_expression
-    from console.core.registry import WELL_KNOWN_DOMAINS
-    from console.model.errors import ConfigError, ConfigErrors, ExpressionError
+    from console.core.check_faults import check_faults
+    from console.model.builtin_metrics import BUILTIN
+    from console.model.errors import ConfigErrors
 
-    errors: list[ConfigError] = []
-    for check in config.checks:
-        if check.where == DISAGREEMENTS:
-            continue
-        try:
-            compile_expression(check.where, metrics, check.level, sorted(kinds | set(WELL_KNOWN_DOMAINS)))
-        except ExpressionError as error:
-            errors.append(ConfigError(check.file, check.line, f"checks.{check.name}.where", str(error)))
+    errors = check_faults(config.checks, BUILTIN.with_own(config.metrics), kinds)
     if errors:
         raise ConfigErrors(errors)
 
@@ -279,6 +263,7 @@ def _join(
 ) -> Fleet:
     from console.config.places import journal_path
     from console.core.default_checks import default_checks, with_disagreements
+    from console.engine.own_memory import memory_of
     from console.engine.session import Session
     from console.engine.setup import SessionConfig
     from console.model.builtin_metrics import BUILTIN
@@ -297,21 +282,12 @@ def _join(
             snapshot_hz=config.settings.snapshot_hz if config else 1.0,
             plugin_limit_s=config.settings.plugin_limit_s if config else 3.0,
             first_word=opening.first_word,
-            memory=_memory(fleet, config) if opening.with_memory else opening.memory,
+            memory=memory_of(fleet, config) if opening.with_memory else opening.memory,
             read_only=opening.read_only,
             journal_path=journal_path() if opening.keep_journal else None,
         )
     )
     return Fleet(fleet, environment, session, metrics, sources, config, opening.read_only, host)
-
-
-def _memory(fleet: str, config: FleetConfig | None) -> MemorySetup:
-    from console.config.person import author
-    from console.engine.own_memory import own_memory, ram_memory
-
-    if config is None:
-        return ram_memory(author())
-    return own_memory(fleet, config.state, base=Path(config.path).parent, author=author())
 
 
 def plugin_host() -> PluginHost:
@@ -346,121 +322,8 @@ def all_themes(*, anew: bool = True) -> tuple[Mapping[str, Theme], list[ConfigEr
     return load_themes(theme_folders(), None if anew else kept_themes(cache_dir() / "themes"))
 
 
-def open_served(
-    spec: str, *, sites: tuple[str, ...] = (), listen: str = "", socket: str = "", state: str = "", name: str = ""
-) -> ServeSetup:
-    """Return what `gigadeck serve` runs; each `load` of it reads the fleet file anew and raises ConfigErrors.
-
-    `listen`, `socket` and `state` take the place of what the file says. Raises ImportError without the extra `serve`.
-    """
-    import logging
-    import os
-
-    from console.serve.setup import ServeSetup
-
-    def load() -> Plan:
-        return _served_plan(spec, sites, state, listen=listen, socket=socket)
-
-    return ServeSetup(load, keeper=name or _keeper(listen), environment=dict(os.environ), log_level=logging.INFO)
-
-
-def _served_plan(spec: str, wanted: tuple[str, ...], state: str, *, listen: str, socket: str) -> Plan:
-    from dataclasses import replace
-
-    from console.config.fleet import load_fleet
-    from console.config.places import memory_path
-    from console.model.builtin_metrics import BUILTIN
-    from console.serve.setup import Plan, realm_of
-    from console.state.address import sqlite_url
-
-    demo = demo_of(spec)
-    config = _demo_config(demo) if demo else load_fleet(find_fleet(spec))
-    names = tuple(chosen_sites(config, wanted))
-    serve = replace(
-        config.serve,
-        listen=listen or config.serve.listen,
-        socket=replace(config.serve.socket, path=socket or config.serve.socket.path),
-    )
-    url = state or config.state or ("" if demo else sqlite_url(memory_path(config.fleet)))
-    opening = _Opening(names, keep_journal=demo is None, first_word=False)
-    realm = realm_of(config.fleet, names)
-
-    def lead(fence: Callable[[], int | None] | None) -> Session:
-        led = replace(opening, memory=_served_memory(config, url, realm, fence))
-        return (_demo_fleet(demo, led) if demo else _fleet_of(config, led)).session
-
-    def follow(address: str) -> Session:
-        return _fleet_of(_following(config, names, address), replace(opening, with_plugins=False)).session
-
-    return Plan(
-        fleet=config.fleet,
-        sites=names,
-        metrics=BUILTIN.with_own(config.metrics),
-        config=serve,
-        lead=lead,
-        follow=follow,
-        state=url,
-        base=Path(config.path).parent,
-        realm=realm,
-        likeness=(replace(config, serve=serve), None if demo else _inventories(config, names)),
-    )
-
-
-def _demo_config(demo: Demo) -> FleetConfig:
-    from console.config.values import FleetConfig, SiteConfig
-
-    sites = tuple(SiteConfig(name, environment="lab") for name in make_world(demo).site_names)
-    return FleetConfig(f"demo:{demo.gpus}", "lab", sites)
-
-
-def _inventories(config: FleetConfig, names: Sequence[str]) -> tuple[Any, ...]:
-    """Return the declared nodes of some sites, once the checks compile for them; raises ConfigErrors."""
-    from console.config.inventory import read_inventory
-    from console.model.builtin_metrics import BUILTIN
-
-    base = Path(config.path).parent
-    specs = tuple(read_inventory(site, base) for site in config.sites if site.name in names)
-    kinds = {kind for nodes in specs for node in nodes for kind in node.domains}
-    compile_checks(config, BUILTIN.with_own(config.metrics), kinds)
-    return specs
-
-
-def _served_memory(config: FleetConfig, url: str, realm: str, fence: Callable[[], int | None] | None) -> MemorySetup:
-    """Return the memory of a leader: the database that elected it, else the service's own file; the demo's is RAM."""
-    from console.engine.own_memory import served_memory
-
-    if not url:
-        return served_memory("", realm=realm)
-    return served_memory(url, realm=realm, base=Path(config.path).parent, fence=fence)
-
-
-def _following(config: FleetConfig, names: Sequence[str], address: str) -> FleetConfig:
-    """Return the fleet as who follows reads it: each site from its leader, and from nothing else."""
-    from dataclasses import replace
-
-    from console.config.values import SourceConfig
-
-    way = {"url": address} if "://" in address else {"options": {"socket": address}}
-    peer = config.serve.peer
-    leader: Any = SourceConfig("site", "leader", auth=peer.auth, tls=peer.tls, **way)
-    leader = replace(leader, base_dir=str(Path(config.path).parent))
-    ours = (site for site in config.sites if site.name in names)
-    sites = tuple(replace(site, sources=(leader,), inventory=None, layout="", aliases=()) for site in ours)
-    return replace(config, sites=sites)
-
-
 def serve_emulator(host: str, port: int, demo: Demo, announce: Callable[[str], None]) -> None:
     """Serve the emulator over HTTP until it is told to stop; `announce` is told where it listens."""
     from console.emulator.server import serve
 
     serve(host, port, make_world(demo), announce=announce)
-
-
-def recording_rules(spec: str, *, exporter: bool) -> str:
-    """Return recording rules for the fleet's metrics, or the exporter's counters as CSV."""
-    from console.model.builtin_metrics import BUILTIN
-    from console.sources.prometheus import rules
-
-    if exporter:
-        return rules.exporter_counters()
-    return rules.recording_rules(BUILTIN)

@@ -18,6 +18,7 @@ def rules(exporter: bool, choice: Choice) -> None:
       gigadeck rules > /etc/prometheus/rules/gigadeck.yml
       gigadeck rules --exporter > /etc/dcgm-exporter/gigadeck.csv
     """
-    from console.wiring import recording_rules
+    from console.model.builtin_metrics import BUILTIN
+    from console.sources.prometheus import rules as made
 
-    click.echo(recording_rules(choice.fleet, exporter=exporter), nl=False)
+    click.echo(made.exporter_counters() if exporter else made.recording_rules(BUILTIN), nl=False)

@@ -36,12 +36,9 @@ def serve(listen: str, socket: str, state: str, name: str, choice: Choice) -> in
         raise ConsoleError(
             f"serve needs {error.name}, which is not installed: pip install 'gigadeck[serve]'"
         ) from error
-    from pathlib import Path
+    from console.cli.serving import Wish, serve_setup
 
-    from console.wiring import open_served
-
-    path = str(Path(socket).expanduser().absolute()) if socket else ""
-    return run(open_served(choice.fleet, sites=choice.sites, listen=listen, socket=path, state=state, name=name))
+    return run(serve_setup(Wish(choice.fleet, choice.sites, listen, socket, state, name)))
 
 
 def _check(listen: str) -> None:
