@@ -67,7 +67,7 @@ def _decoder() -> Any:
 
 
 def _take(decoder: Any, texts: list[bytes]) -> list[Any]:
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.sources.dcgm.scrape import Page
 
     bodies = [Page(i, Body(text, 200, {}, AT, 0.1, len(text), None)) for i, text in enumerate(texts)]

@@ -80,7 +80,7 @@ class _Turn:
         self.longest_s: list[float] = []
 
     def take(self, nodes: bytes, jobs: bytes) -> None:
-        from console.link.http import Body
+        from console.link.answers import Body
 
         # Time of this thread: how long a step holds the interpreter, whatever else the machine does.
         longest_s, before = 0.0, time.thread_time()

@@ -12,6 +12,22 @@ Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
+class Body:
+    """One good answer. `content` is inflated, `body_bytes_wire` what came over the line; times are epoch seconds.
+
+    `server_date` is the server's clock (its Date header, whole seconds), None where it says nothing.
+    """
+
+    content: bytes
+    status: int
+    headers: Mapping[str, str]
+    received_at: float
+    elapsed_s: float
+    body_bytes_wire: int
+    server_date: float | None
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """A good answer whose body still comes: `chunks` are as they come over the line, of the named `encoding`.
 

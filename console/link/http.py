@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from console.link.answers import Answer, Params, date_of, form_of, origin, pairs, printable, retry_after_s, said
-from console.link.bodies import BodyReader, check_start, check_type
-from console.link.failures import Endpoint, show_url, status_error, translated
+from console.link.answers import Answer, Body, Params, date_of, form_of, pairs
+from console.link.failures import Endpoint, translated
+from console.link.receiver import FIRST_ERROR, Receiver
 from console.link.shared import Shared
-from console.model.errors import RateLimited, Redirected, SourceError, TooLarge, Unauthorized
+from console.model.errors import RateLimited, Redirected, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -24,27 +24,10 @@ if TYPE_CHECKING:
     from console.link.credentials import Credentials
 
 REDIRECTS = 5
-ERROR_BODY_BYTES = 4096
 LONGEST_QUERY = 2000
-FIRST_ERROR, UNAUTHORIZED = 400, 401
+UNAUTHORIZED = 401
 JSON = "application/json"
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, eq=False)
-class Body:
-    """One good answer. `content` is inflated, `body_bytes_wire` what came over the line; times are epoch seconds.
-
-    `server_date` is the server's clock (its Date header, whole seconds), None where it says nothing.
-    """
-
-    content: bytes
-    status: int
-    headers: Mapping[str, str]
-    received_at: float
-    elapsed_s: float
-    body_bytes_wire: int
-    server_date: float | None
 
 
 class HttpLink:
@@ -75,6 +58,7 @@ class HttpLink:
         self._shared = shared or Shared(config)
         self._credentials = credentials or self._shared.credentials
         self.endpoint = Endpoint(site, config.name or config.kind, config.url, config.timeouts, socket)
+        self._receiver = Receiver(self.endpoint, config.max_body_bytes, clock, self._shared)
 
     async def get(
         self,
@@ -147,7 +131,7 @@ class HttpLink:
             async with asyncio.timeout(self._config.timeouts.total_s):
                 started = time.perf_counter()
                 async with self._sent(method, path, content, headers or {}) as response:
-                    return await self._take(response, JSON, 0, started)
+                    return await self._receiver.take(response, JSON, 0, started)
 
     async def renew(self) -> bool:
         """Read the credentials anew; return whether they are others now. Raises SourceError."""
@@ -225,11 +209,8 @@ class HttpLink:
         started, signed = time.perf_counter(), await self._credentials.headers(self._clock())
         async with self._sent(method, path, content, signed) as response:
             if response.status_code < FIRST_ERROR:
-                return await self._take(response, JSON, 0, started)
-            reader = BodyReader(self.endpoint, ERROR_BODY_BYTES)
-            told, now, head = await reader.read(response), self._clock(), dict(response.headers)
-            elapsed_s = time.perf_counter() - started
-            return Body(told, response.status_code, head, now, elapsed_s, reader.wire_bytes, date_of(head))
+                return await self._receiver.take(response, JSON, 0, started)
+            return await self._receiver.take_refusal(response, started)
 
     @asynccontextmanager
     async def _sent(
@@ -245,7 +226,7 @@ class HttpLink:
         response = await client.send(request, stream=True, auth=lambda each: each)
         try:
             if response.has_redirect_location:
-                self._check_redirect(request, response)
+                self._receiver.check_redirect(request, response)
             yield response
         finally:
             await response.aclose()
@@ -267,8 +248,8 @@ class HttpLink:
             response = await self._reply(client, request, auth)
             try:
                 if not response.has_redirect_location:
-                    return await self._take(response, accept, max_body_bytes, started)
-                self._check_redirect(request, response)
+                    return await self._receiver.take(response, accept, max_body_bytes, started)
+                self._receiver.check_redirect(request, response)
             finally:
                 await response.aclose()
             assert response.next_request is not None  # httpx makes one for every redirect location
@@ -292,49 +273,10 @@ class HttpLink:
     async def _check(self, request: httpx.Request, response: httpx.Response, accept: str) -> None:
         """Raise what is wrong with an answer that is to be read as it comes."""
         if response.has_redirect_location:
-            self._check_redirect(request, response)
+            self._receiver.check_redirect(request, response)
             text = f"{self.endpoint.shown_url} redirects a stream, which is not followed"
             raise Redirected(*self._who, text, "set `url` to the new place")
-        await self._check_status(response, accept)
-
-    async def _check_status(self, response: httpx.Response, accept: str) -> None:
-        if response.status_code >= FIRST_ERROR:
-            now, words = self._clock(), await self._error_text(response)
-            raise status_error(self.endpoint, response.status_code, words, retry_after_s(response.headers, now))
-        check_type(self.endpoint, response.headers.get("content-type", ""), accept)
-
-    async def _take(self, response: httpx.Response, accept: str, max_body_bytes: int, started: float) -> Body:
-        await self._check_status(response, accept)
-        reader = BodyReader(self.endpoint, max_body_bytes or self._config.max_body_bytes)
-        try:
-            content = await reader.read(response)
-        finally:
-            self._shared.wire_bytes.take(reader.wire_bytes, self._clock())
-        check_start(self.endpoint, content, accept)
-        elapsed_s = time.perf_counter() - started
-        headers = dict(response.headers)
-        return Body(
-            content, response.status_code, headers, self._clock(), elapsed_s, reader.wire_bytes, date_of(headers)
-        )
-
-    async def _error_text(self, response: httpx.Response) -> str:
-        """Return what a JSON error body says, in a few words; anything else is not repeated."""
-        import msgspec
-
-        try:
-            content = await BodyReader(self.endpoint, ERROR_BODY_BYTES).read(response)
-            told = msgspec.json.decode(content)
-        except (TooLarge, SourceError, msgspec.MsgspecError, UnicodeDecodeError):
-            return ""
-        return printable(said(told))[:200]
-
-    def _check_redirect(self, request: httpx.Request, response: httpx.Response) -> None:
-        target = urljoin(str(request.url), response.headers["location"])
-        if origin(target) != origin(str(request.url)):
-            text = f"{self.endpoint.shown_url} redirects to {printable(show_url(target))[:200]}"
-            raise Redirected(
-                *self._who, f"{text}, which is not followed with credentials", "set `url` to the new place"
-            )
+        await self._receiver.check(response, accept)
 
     @property
     def _who(self) -> tuple[str, str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
     from console.config.values import SiteConfig, SourceConfig
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.model.metrics import MetricTable
     from console.model.ports import Subject
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from console.config.values import SiteConfig, SourceConfig
-    from console.link.http import Body, HttpLink
+    from console.link.answers import Body
+    from console.link.http import HttpLink
     from console.model.errors import SourceError
     from console.model.incidents import Deed
     from console.model.metrics import MetricTable

@@ -23,7 +23,7 @@ from console.sources.site_servers import name_there
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.model.errors import ConsoleError
     from console.model.incidents import Deed
     from console.sources.site_bodies import Faults
@@ -66,6 +66,7 @@ class Deeds:
         )
         server, rest_s = self._servers.current, FIRST_REST_S
         last: ConsoleError | None = None
+        following: Server | None
         for _ in range(TRIES):
             try:
                 body = await server.link.ask("POST", server.path("deeds"), content)

@@ -39,6 +39,8 @@ MOST_WAITING_BYTES = 64 * 1024 * 1024
 # Columns come in turn, each once a minute: one that was missed is not stale yet, two are.
 SWEEP_S = 60.0
 LEAST_PATIENCE_S = 30.0
+FOCUS_TRIES = 2
+FIRST_REFUSAL = 400
 # A stream that ends sooner than this was none: the next one waits, longer each time.
 SHORT_LIFE_S = 5.0
 LONGEST_REST_S = 15.0
@@ -251,17 +253,28 @@ class Following:
             self._focus_task = asyncio.get_running_loop().create_task(self._tell_focus(), name="where the user looks")
 
     async def _tell_focus(self) -> None:
-        """Tell the newest path, and again while it changed meanwhile; one that was not heard comes with the next."""
+        """Tell the newest path, and again while it changed meanwhile; a server that does not hear is asked twice."""
         told: tuple[str, str] | None = None
+        failures = 0
         while (connection := self._connection) is not None and connection.hello is not None:
             wanted = connection.hello.id, name_there(self._path or "", self._site, self._there)
-            if wanted == told or connection.ended:
+            if wanted == told or connection.ended or failures == FOCUS_TRIES:
                 return
-            told = wanted
-            body = msgspec.json.encode({"stream": wanted[0], "path": wanted[1]})
-            self._requests += 1
-            with suppress(SourceError):
-                await connection.server.link.ask("POST", connection.server.path("focus"), body)
+            if await self._hears(connection, *wanted):
+                told, failures = wanted, 0
+            else:
+                failures += 1
+                await self._sleep(READ_EVERY_S)
+
+    async def _hears(self, connection: Connection, stream: str, path: str) -> bool:
+        """Return whether the server took where the user looks."""
+        self._requests += 1
+        body = msgspec.json.encode({"stream": stream, "path": path})
+        try:
+            answer = await connection.server.link.ask("POST", connection.server.path("focus"), body)
+        except SourceError:
+            return False
+        return answer.status < FIRST_REFUSAL
 
 
 def _patience_of(judged: Judged) -> float:

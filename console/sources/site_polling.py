@@ -22,7 +22,7 @@ from console.sources.site_topology import read_topology
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.model.columns import Values
     from console.model.events import Event
     from console.model.jobs import Job

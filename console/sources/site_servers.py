@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console.link.http import Body, HttpLink
+from console.link.http import HttpLink
 from console.link.shared import Shared
 from console.model.errors import NotOffered, SourceError, TimedOut
 from console.sources.site_bodies import API_VERSION, MSGPACK, Faults, WireInfo, WireSites
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from console.config.values import SiteConfig, SourceConfig
+    from console.link.answers import Body
 
 INFO_EVERY_S = 300.0
 # The first server is looked for again so often (half to once and a half of it) while another one is read.

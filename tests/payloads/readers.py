@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from console.config.values import LabelNames
-from console.link.http import Body
+from console.link.answers import Body
 from console.model.builtin_metrics import BUILTIN
 from console.model.reading import ColumnPart, FactsPart
 from console.sources.dcgm.names import FOREIGN, known_names

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.config.values import LabelNames
-from console.link.http import Body
+from console.link.answers import Body
 from console.model.builtin_metrics import BUILTIN
 from console.model.errors import BadPayload
 from console.sources.dcgm.pages import Pages

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
-from console.link.answers import Answer, Params, pairs, retry_after_s
+from console.link.answers import Answer, Body, Params, pairs, retry_after_s
 from console.link.bodies import BodyReader, check_start, check_type
 from console.link.client import make_client
 from console.link.failures import Endpoint, show_url, status_error, translated
-from console.link.http import JSON, Body
+from console.link.http import JSON
 from console.link.kubernetes.credentials import Identities, Identity, make_context
 from console.link.kubernetes.login import find_login
 from console.link.shared import Shared

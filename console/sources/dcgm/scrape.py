@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from console.config.values import SourceConfig
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.sources.dcgm.targets import Target
 
 # Of one exporter: it stands in the same room, and answers in milliseconds or not at all.

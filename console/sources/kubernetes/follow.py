@@ -19,7 +19,8 @@ from console.sources.kubernetes.wire import version_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from console.link.kubernetes.api import Answer, KubeLink
+    from console.link.answers import Answer
+    from console.link.kubernetes.api import KubeLink
     from console.sources.kubernetes.wire import ListMeta, Who
 
 PAGE = 500

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
     from console.config.values import SourceConfig
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.model.ports import Subject
     from console.sources.logs.lines import LogLine
     from console.sources.logs.stores import Store

@@ -15,7 +15,8 @@ from console.sources.prometheus.answers import open_envelope
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from console.link.http import Body, HttpLink
+    from console.link.answers import Body
+    from console.link.http import HttpLink
     from console.sources.exposition.who import Who
 
 PREFIXES = ("", "/prometheus", "/select/0/prometheus")

@@ -13,7 +13,7 @@ from console.sources.prometheus.plan import Chunk, plan_sweep, sweep_period_s, w
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.model.metrics import MetricTable
     from console.sources.prometheus.api import Api
     from console.sources.prometheus.catalog import Catalog

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
     from console.config.values import SourceConfig
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.sources.slurm.diag import Diag
 
 # The notations that were seen; a later version is used only where a server has none of these.

@@ -13,7 +13,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from console.link.http import Body
+from console.link.answers import Body
 from console.link.ssh.pool import SshLink
 from console.model.errors import (
     NotOffered,

@@ -17,7 +17,7 @@ from console.sources.slurm.words import when
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.model.errors import SourceError
     from console.model.reading import Part
     from console.sources.slurm.bodies import JobsBody, NodesBody, ReservationsBody, Take, Who

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
     from console.config.values import SourceConfig
-    from console.link.http import Body
+    from console.link.answers import Body
     from console.model.ports import Question, Subject
     from console.model.reading import Part
     from console.sources.slurm.commands import Commands

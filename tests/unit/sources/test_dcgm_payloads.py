@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from console.config.values import LabelNames
-from console.link.http import Body
+from console.link.answers import Body
 from console.model.builtin_metrics import BUILTIN
 from console.model.errors import BadPayload
 from console.model.identity import parse_uuid
