@@ -79,6 +79,7 @@ class SiteSource:
             there,
             metrics,
             limit_bytes=limit_bytes,
+            limit_s=limit_s,
             clock=clock,
             monotonic=monotonic,
             sleep=sleep,

@@ -43,7 +43,7 @@ FOCUS_TRIES = 2
 FIRST_REFUSAL = 400
 # A stream that ends sooner than this was none: the next one waits, longer each time.
 SHORT_LIFE_S = 5.0
-LONGEST_REST_S = 15.0
+FIRST_REST_S, LONGEST_REST_S = 0.5, 15.0
 
 
 class Following:
@@ -60,6 +60,7 @@ class Following:
         metrics: MetricTable,
         *,
         limit_bytes: int = MOST_WAITING_BYTES,
+        limit_s: float = 3 * LONGEST_REST_S,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -72,6 +73,8 @@ class Following:
         self._monotonic = monotonic
         self._sleep = sleep
         self._uniform = uniform
+        # A read that rests for longer than it may take would be told as one that hangs.
+        self._longest_rest_s = min(LONGEST_REST_S, limit_s / 3)
         self._inbox = Inbox(min(limit_bytes, MOST_WAITING_BYTES))
         self._metrics = metrics
         self._decoder: StreamDecoder | None = None
@@ -156,13 +159,12 @@ class Following:
         )
 
     async def rest(self) -> None:
-        """Wait before the next connection where the last ones did not last."""
+        """Wait a little before the next connection, longer where the last ones did not last: others come back too."""
         connection = self._connection
         if connection is None or not connection.ended:
             return
-        if connection.lived_s < SHORT_LIFE_S and self._short_lives:
-            ceiling_s = min(LONGEST_REST_S, 2.0 ** min(self._short_lives - 1, 8))
-            await self._sleep(self._uniform(0.0, ceiling_s))
+        lives = self._short_lives + (connection.lived_s < SHORT_LIFE_S)
+        await self._sleep(self._uniform(0.0, min(self._longest_rest_s, FIRST_REST_S * 2.0 ** min(lives, 8))))
 
     def focus(self, path: str) -> None:
         """Tell the server where the user looks; the newest word wins."""
