@@ -141,7 +141,7 @@ class FakeServe:
             "id": f"s{len(self.streams)}", "keeper": self.keeper, "role": self.role, "leader": self.leader,
             "cadence_s": 1.0, "server": "gigadeck 9", "resumed": resumed, "last": self.seq, **more,
         }  # fmt: skip
-        return record(self.seq, "hello", **told)
+        return record(0, "hello", **told)
 
     def opening(self) -> list[bytes]:
         """Return all that somebody needs who comes anew: the last record alone has a number."""
