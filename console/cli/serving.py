@@ -31,6 +31,7 @@ class Wish:
     socket: str = ""
     state: str = ""
     name: str = ""
+    verbose: int = 0
 
 
 def serve_setup(wish: Wish) -> ServeSetup:
@@ -38,7 +39,8 @@ def serve_setup(wish: Wish) -> ServeSetup:
     import logging
 
     keeper = wish.name or keeper_name(wish.listen)
-    return ServeSetup(lambda: plan_of(wish), keeper=keeper, environment=dict(os.environ), log_level=logging.INFO)
+    level = logging.DEBUG if wish.verbose else logging.INFO
+    return ServeSetup(lambda: plan_of(wish), keeper=keeper, environment=dict(os.environ), log_level=level)
 
 
 def plan_of(wish: Wish) -> Plan:

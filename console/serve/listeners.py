@@ -11,6 +11,7 @@ import socket
 import ssl
 import stat
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from console.model.errors import ConsoleError
 from console.model.values import dataclass
@@ -68,12 +69,17 @@ def tls_context(config: ServeTls) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(SHORTEST_CERTIFICATE_KEYS)
     context.set_alpn_protocols(["http/1.1"])
-    load_certificates(context, config)
+    _load(context, config)
     return context
 
 
-def load_certificates(context: ssl.SSLContext, config: ServeTls) -> None:
-    """Read the certificates (anew): they hold for whoever connects from now on; raises ConsoleError."""
+def renew_certificates(context: ssl.SSLContext, config: ServeTls) -> None:
+    """Read the certificates anew, for whoever connects from now on; raises ConsoleError, and then the old ones stay."""
+    if tls_context(config) is not None:  # tried on a context of their own first: half of a pair must not get in
+        _load(context, config)
+
+
+def _load(context: ssl.SSLContext, config: ServeTls) -> None:
     key = config.key_file or config.cert_file
     try:
         context.load_cert_chain(config.cert_file, key)
@@ -93,6 +99,16 @@ def advertised(config: ServeConfig, listeners: tuple[Listener, ...]) -> str:
         return config.advertise
     urls = [each.url for each in listeners]
     return next((url for url in urls if "://" in url), urls[0] if urls else "")
+
+
+def is_reachable(address: str) -> bool:
+    """Whether an advertised address may lead here from another machine."""
+    host = urlsplit(address).hostname or ""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return bool(host) and host != "localhost"
+    return not (found.is_loopback or found.is_unspecified)
 
 
 def more_descriptors(connections: int) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from console.state.leadership import Leader
 
-TURN_S = 1.0
+TURN_S = 0.5
 RENEW_S = 2.0
 LEASE_S = 8.0
 
@@ -109,10 +109,6 @@ class Candidate:
         """Let somebody else lead, at the end."""
         if self._election is not None:
             self._election.resign()
-
-    def fenced(self) -> None:
-        """Hear that a write of ours was refused: somebody else leads."""
-        self._renew_at = float("-inf")
 
     def _stay(self, election: Election) -> None:
         now = self._monotonic()

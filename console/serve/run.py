@@ -20,7 +20,14 @@ from console.serve.door import Book, Door
 from console.serve.gate import Gate, Rules
 from console.serve.heartbeat import HeartbeatSender
 from console.serve.hub import Hub
-from console.serve.listeners import advertised, load_certificates, more_descriptors, open_listeners, tls_context
+from console.serve.listeners import (
+    advertised,
+    is_reachable,
+    more_descriptors,
+    open_listeners,
+    renew_certificates,
+    tls_context,
+)
 from console.serve.office import Office
 from console.serve.own_routes import OwnRoutes
 from console.serve.own_state import metrics_text, readiness
@@ -48,8 +55,8 @@ log = logging.getLogger("console.serve")
 
 def serve(setup: ServeSetup) -> int:
     """Serve until SIGTERM or SIGINT; return 0. Raises ConsoleError for what keeps it from starting."""
-    logs.set_up(setup.log_level)
     plan = setup.load()
+    logs.set_up(setup.log_level)
     _require_memory(plan)
     listeners = open_listeners(plan.config, passed_sockets(setup.environment))
     try:
@@ -126,6 +133,11 @@ class Serving:
         sites = ", ".join(self._plan.sites)
         log.warning("gigadeck serve: %s at %s as %s", sites, urls, self._setup.keeper)
         self._notifier.ready(f"serves {sites} at {urls}")
+        address = advertised(self._plan.config, self._listeners)
+        if self._plan.state.startswith("postgres") and not is_reachable(address):
+            log.warning(
+                "a second serve on another host cannot follow us at %s; name an address under `advertise`", address
+            )
 
     def _config(self, gate: Gate) -> uvicorn.Config:
         return uvicorn.Config(
@@ -209,8 +221,8 @@ class Serving:
         self._notifier.reloading()
         try:
             plan = await asyncio.to_thread(self._setup.load)
-            if self._context is not None and plan.config.tls.cert_file:
-                load_certificates(self._context, plan.config.tls)
+            if self._context is not None:
+                renew_certificates(self._context, plan.config.tls)
         except ConsoleError as error:
             faults = error.errors if isinstance(error, ConfigErrors) else (error,)
             self.parts.reload_fault = str(error)

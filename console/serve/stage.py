@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.serve.hub import Hub
     from console.serve.setup import Plan
 
-FIRST_DATA_S = 3.0
+FIRST_DATA_S = 1.5
 CLOSE_S = 2.0
 AGAIN_S = 5.0
 JOIN_S = 6.0

@@ -151,6 +151,18 @@ def test_a_leader_that_ends_lets_the_other_lead_at_once(pair: Pair) -> None:
     assert told["fence"] == 2
 
 
+def test_a_serve_that_starts_before_its_database_waits_for_it() -> None:
+    with postgresql() as own, pair_on(own, "late") as pair:
+        own.stop()
+        alone = pair.start("first")
+        told = alone.wait_ready(lambda told: told.get("troubles"))
+        assert (told["ready"], told["role"]) == (False, "waiting")
+        assert alone.get("/ready").status_code == alone.get("/site/v1/lab/info").status_code == 503
+        own.start()
+        alone.wait_ready(leads)
+        assert write(alone, "n1", "kept")[0] == 200
+
+
 def test_without_its_database_reads_go_on_and_writes_are_refused_until_it_is_back() -> None:
     with postgresql() as own, pair_on(own, "away") as pair:
         leader, follower = pair.both()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
+HALF_OPEN = 10_000
 FLEET = """\
 fleet: team
 sites:
@@ -208,13 +210,24 @@ def test_a_body_over_the_limit_in_pieces_is_refused(shared: tuple[Place, GigaSer
     assert "4,096" in answer.json()["error"]
 
 
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] < HALF_OPEN + 1000:
+        pytest.skip(f"{before[1]} open files are too few for {HALF_OPEN} connections")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], HALF_OPEN + 1000), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("many_descriptors")
 def test_connections_that_never_ask_do_not_keep_others_out(shared: tuple[Place, GigaServe]) -> None:
-    """Some 10,000 half-open ones by turns: more than may be open at a time, and each newcomer is served."""
+    """More half-open ones than may be open at a time, and each newcomer is served."""
     _, running = shared
     host, port = httpx.URL(running.url).host, httpx.URL(running.url).port
     lines = []
     try:
-        for number in range(6000):
+        for number in range(HALF_OPEN):
             line = socket.create_connection((host, port), timeout=20)
             line.sendall(b"GET /site")
             lines.append(line)
@@ -355,3 +368,18 @@ def test_the_check_asks_the_serve_itself(place: Place) -> None:
     said = gigadeck(*ask, str(attached))
     assert said.code == 2
     assert "lab: no serve answers" in said.out
+
+
+def test_only_a_leader_beats_and_a_real_alertmanager_takes_it(place: Place) -> None:
+    from tests.servers.alertmanager import alertmanager
+
+    with alertmanager(place.folder) as pager:
+        place.fleet.write_text(
+            place.fleet.read_text() + f"  heartbeat: {{every: 1s, alertmanagers: [{{url: '{pager.url}'}}]}}\n"
+        )
+        with place.serve() as running:
+            told = running.wait_ready(lambda told: told["ready"] and told["heartbeat"]["sent_at"])
+            assert told["heartbeat"]["trouble"] == ""
+            alerts = httpx.get(f"{pager.url}/api/v2/alerts", timeout=20).json()
+        assert [each["labels"]["alertname"] for each in alerts] == ["GigadeckWatchdog"]
+        assert (alerts[0]["labels"]["site"], alerts[0]["labels"]["fleet"]) == ("lab", "team")

@@ -38,7 +38,7 @@ def serve(listen: str, socket: str, state: str, name: str, choice: Choice) -> in
         ) from error
     from console.cli.serving import Wish, serve_setup
 
-    return run(serve_setup(Wish(choice.fleet, choice.sites, listen, socket, state, name)))
+    return run(serve_setup(Wish(choice.fleet, choice.sites, listen, socket, state, name, choice.verbose)))
 
 
 def _check(listen: str) -> None:

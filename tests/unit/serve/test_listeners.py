@@ -11,7 +11,7 @@ import pytest
 
 from console.config.serve_values import ServeConfig, ServeTls, SocketConfig
 from console.model.errors import ConsoleError
-from console.serve.listeners import advertised, more_descriptors, open_listeners
+from console.serve.listeners import advertised, is_reachable, more_descriptors, open_listeners
 from console.serve.systemd import Notifier, passed_sockets
 
 if TYPE_CHECKING:
@@ -104,6 +104,22 @@ def test_others_are_told_the_configured_address_else_a_url_else_the_socket(folde
     assert advertised(config, listeners[:1]) == str(folder / "s")
     for each in listeners:
         each.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://serve1.example:8470", True),
+        ("http://10.0.0.1:8470", True),
+        ("http://127.0.0.1:8470", False),
+        ("http://[::1]:8470", False),
+        ("http://0.0.0.0:8470", False),
+        ("http://localhost:8470", False),
+        ("/run/gigadeck.sock", False),
+    ],
+)
+def test_which_addresses_lead_here_from_elsewhere(address: str, expected: bool) -> None:
+    assert is_reachable(address) is expected
 
 
 def test_as_many_connections_as_descriptors_allow() -> None:

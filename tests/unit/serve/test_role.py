@@ -175,6 +175,12 @@ def test_a_clock_that_jumps_changes_nothing(candidate: Candidate, clock: Clock) 
     assert not candidate.acts
 
 
+def test_the_database_reckons_with_the_same_times() -> None:
+    from console.state import leadership
+
+    assert (LEASE_S, RENEW_S) == (leadership.LEASE_S, leadership.RENEW_S)
+
+
 def test_it_resigns_at_the_end(candidate: Candidate, database: Database) -> None:
     candidate.resign()
     assert database.resigned
