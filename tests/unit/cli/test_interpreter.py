@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import gc
+import os
+import platform
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from console.cli import interpreter
+
+MIB = 1024 * 1024
 
 
 @dataclass
@@ -139,3 +144,29 @@ def test_a_command_that_reads_once_leaves_the_collector_as_it_was(monkeypatch):
     with interpreter.uncollected():
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_gives_memory_back_now_and_then_once_settled(session, freezes, looks, monkeypatch):
+    given = []
+    monkeypatch.setattr(interpreter, "give_back", lambda: given.append(1))
+    publish(session, 1, interpreter.SETTLING_SNAPSHOTS)
+    assert not given
+    publish(session, 100, 100 + 4 * interpreter.GIVE_BACK_EVERY_SNAPSHOTS)
+    assert len(given) == 4
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps memory that way")
+@pytest.mark.parametrize("worth", [True, False])
+def test_gives_back_what_lies_between_blocks_in_use_if_it_is_much(monkeypatch, worth):
+    monkeypatch.setattr(interpreter, "WORTH_BYTES", MIB if worth else 1 << 50)
+    blocks = [b"x" * (64 * 1024) for _ in range(2_000)]
+    kept = blocks[::50]
+    blocks.clear()
+    before = resident_bytes()
+    interpreter.give_back()
+    assert (before - resident_bytes() > 50 * MIB) is worth
+    assert len(kept) == 40
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
