@@ -120,7 +120,7 @@ class Deeds:
         if status == 401:
             return Unauthorized(*who, f"{server.shown}: {said}", "check the source's `auth` or client certificate")
         if status == 403:
-            return RefusedError(f"{where}: {said}; this needs the role operator (docs/operations.md: who may)")
+            return RefusedError(f"{where}: {said} (docs/operations.md tells who may do what)")
         if status == 404 and not server.remembers:
             return RefusedError(f"{where} remembers nothing ({said}); attach to a `gigadeck serve`")
         if status == 421:

@@ -146,5 +146,5 @@ async def test_a_viewer_is_told_what_is_missing(served: Served) -> None:
         session.start()
         snapshot = await asyncio.to_thread(session.wait, lambda now: bool(now.incidents), WAIT_S)
         deed = Deed("id-eve", DeedKind.ACKNOWLEDGE, SITE, snapshot.incidents[0].id)
-        with pytest.raises(RefusedError, match="role operator"):
+        with pytest.raises(RefusedError, match="needs operator"):
             await asyncio.wrap_future(session.keep(deed))

@@ -346,7 +346,7 @@ async def test_a_deed_is_brought_and_its_outcome_told(bench: Bench) -> None:
 
 REFUSALS: Iterable[tuple[int, dict[str, str], type[Exception], str]] = [
     (401, {"error": "no token"}, errors.Unauthorized, "no token; check the source's `auth`"),
-    (403, {"error": "viewer may not"}, errors.RefusedError, "viewer may not; this needs the role operator"),
+    (403, {"error": "viewer may not"}, errors.RefusedError, "viewer may not (docs/operations.md"),
     (404, {"error": "no such incident"}, errors.RefusedError, "no such incident"),
     (409, {"error": "is resolved"}, errors.RefusedError, "is resolved"),
     (413, {}, errors.RefusedError, "HTTP 413"),
