@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -383,3 +385,38 @@ def test_only_a_leader_beats_and_a_real_alertmanager_takes_it(place: Place) -> N
             alerts = httpx.get(f"{pager.url}/api/v2/alerts", timeout=20).json()
         assert [each["labels"]["alertname"] for each in alerts] == ["GigadeckWatchdog"]
         assert (alerts[0]["labels"]["site"], alerts[0]["labels"]["fleet"]) == ("lab", "team")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_was_answered_is_kept_whenever_it_is_killed(place: Place, seed: int) -> None:
+    count = random.Random(seed).randint(5, 120)
+    answered: list[str] = []
+    enough = threading.Event()
+
+    def write(writer: int) -> None:
+        with running.client() as client, contextlib.suppress(httpx.TransportError):
+            for number in range(10_000):
+                id = f"w{writer}-{number}"
+                if client.post("/site/v1/lab/deeds", json=note(id, id)).status_code == 200:
+                    answered.append(id)
+                    if len(answered) >= count:
+                        enough.set()
+
+    with place.serve() as running:
+        running.wait_ready()
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        for each in writers:
+            each.start()
+        assert enough.wait(60)
+        running.process.kill()
+        for each in writers:
+            each.join(60)
+    with place.serve() as again:
+        again.wait_ready(lambda told: told["ready"] and told["sites"]["lab"]["memory"]["trouble"] == "")
+        with again.client() as client:
+            repeated = client.post("/site/v1/lab/deeds", json=note(answered[0], answered[0]))
+            assert repeated.status_code == 200
+        again.wait_ready(lambda _: again.get("/site/v1/lab/notes").json()["notes"])
+        kept = [each["text"] for each in again.get("/site/v1/lab/notes").json()["notes"]]
+    assert set(answered) <= set(kept)
+    assert len(kept) == len(set(kept)) <= len(answered) + len(writers)
