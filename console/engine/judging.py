@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 COMPARE_EVERY_S = 5.0
 # So long voices that have not spoken yet are waited for: with one voice alone there is nothing to compare.
 LISTEN_S = 5.0
+# What is wrong is put together anew when somebody tells something else; what time alone changes (ages) waits for that.
+SIGNS_AGAIN_S = 5.0
 # A serve says something every 5 s.
 SILENT_S = 15.0
 
@@ -51,6 +53,8 @@ class Judge:
         self._checkbook = CheckBook(config.checks, config.metrics)
         self._own = NO_DISAGREEMENTS
         self._signs: tuple[Sign, ...] = ()
+        self._told_by: object = None
+        self._signs_at = 0.0
         self._began_at = 0.0
         self._compared: object = None
         self._attached = False
@@ -120,7 +124,10 @@ class Judge:
 
         # Serves tell of their own disagreements themselves.
         own = replace(draft, disagreements=self._own) if self._attached else draft
-        self._signs = self._guard("signs", lambda: signs_of(own), self._signs)
+        tellers = _tellers(own)
+        if tellers != self._told_by or not 0 <= draft.at - self._signs_at < SIGNS_AGAIN_S:
+            self._signs = self._guard("signs", lambda: signs_of(own), self._signs)
+            self._told_by, self._signs_at = tellers, draft.at
         yield None
         self._guard("incidents", lambda: memory.update(self._signs, heard_sites(own), draft.at), None)
         yield None
@@ -183,3 +190,10 @@ class Judge:
         from console.core.attached import Merging
 
         return Merging()
+
+
+def _tellers(draft: Snapshot) -> tuple[object, ...]:
+    """Return everything that signs are made of, to be compared."""
+    sites = [(site.site, site.stale, bool(site.data_at), site.judged is None) for site in draft.frame.sites]
+    sources = [(each.site, each.name, each.state, each.last_error) for each in draft.sources]
+    return draft.checks, draft.findings, draft.disagreements, draft.alerts, sites, sources
