@@ -132,11 +132,21 @@ class StreamDecoder:
         """
         body = self._body(record)
         head = self._faults.decode(body, WireRecord, "a record of the stream")
-        self.seq = head.seq or self.seq
+        self._follows(head)
         read = self._readers.get(head.type)
         if read is not None:
             for part in read(body):
                 yield _BREATH if part is None else part
+
+    def _follows(self, head: WireRecord) -> None:
+        """Take a record's number; raises BadPayload where one before it is missing."""
+        if head.seq == 0:
+            # A beginning has no numbers until its end; what is for us alone has none either.
+            self.seq = 0 if head.type == "topology" else self.seq
+            return
+        if self.seq and head.seq != self.seq + 1:
+            raise self._faults.bad(f"record {head.seq} of the stream came after record {self.seq}")
+        self.seq = head.seq
 
     def _body(self, record: bytes) -> memoryview | bytes:
         if not record or record[0] not in (_PLAIN, _ZLIB):

@@ -33,6 +33,8 @@ PROMPT_EVERY_S = 4.9
 SILENCE_EVERY_S = 1.9
 # After a new topology nobody has the columns any more.
 ANEW_WITHIN_S = 10.0
+# So much of a site, one part of this many, is back at once after an outage.
+_MUCH = 4
 _PROMPT = (Kind.CODE, Kind.FLAG)
 
 
@@ -61,6 +63,7 @@ class ColumnStream:
         self._last_at = 0.0
         self._version = 0
         self._reporting: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self._there = 0
         self._silenced_at = 0.0
 
     def begin(self, site: SiteFrame, now: float, *, anew: bool) -> None:
@@ -68,12 +71,14 @@ class ColumnStream:
         self._version = site.topology.version
         self._sent.clear()
         self._reporting = site.reporting
+        self._there = int(np.count_nonzero(site.reporting))
         self._credit, self._last_at = 0.0, now
         for metric, values in self._offered(site, now):
             self._sent[metric.name] = self._first(metric, values, site, now, anew=anew)
 
     def due(self, site: SiteFrame, now: float) -> Iterator[tuple[str, Members]]:
         """Yield the kind and members of each record that is due."""
+        self._hurry_after_outage(site)
         yield from self._silenced(site, now)
         offered = {metric.name: values for metric, values in self._offered(site, now)}
         for name in self._turn(offered, now):
@@ -81,6 +86,14 @@ class ColumnStream:
         for name in offered.keys() - self._sent.keys():
             sent = self._sent[name] = self._first(self._metrics[name], offered[name], site, now, anew=False)
             yield "column", self._members(sent, sent.values.whole())
+
+    def _hurry_after_outage(self, site: SiteFrame) -> None:
+        """Have all columns of GPUs told soon where many GPUs speak again at once."""
+        there = int(np.count_nonzero(site.reporting))
+        back, self._there = there - self._there, there
+        if back * _MUCH > len(site.reporting):
+            for sent in self._sent.values():
+                sent.anew = sent.anew or sent.metric.level == Level.GPU
 
     def _silenced(self, site: SiteFrame, now: float) -> Iterator[tuple[str, Members]]:
         """Tell at once of GPUs that have fallen silent; those that speak again come with their columns."""

@@ -167,6 +167,20 @@ def test_gpus_that_fall_silent_are_told_at_once():
     assert np.flatnonzero(np.isnan(told["power_w"])).tolist() == [3, 900]
 
 
+def test_after_an_outage_columns_do_not_wait_for_their_turns():
+    topology = site_of_many()
+    server = Server(topology, sweep_s=600.0)
+    values = np.full(topology.gpus, 50.0)
+
+    def told(values):
+        return gauge(topology, values, at=server.at + 1), gauge(topology, values, "power_w", server.at + 1)
+
+    server.step(*told(values))
+    assert "silent" in kinds(server.step(*told(np.full(topology.gpus, NAN)), dt=2))
+    heard = [each["metric"] for _ in range(11) for each in columns(server.step(*told(values)))]
+    assert sorted(heard) == ["power_w", "temp_c"]
+
+
 def test_after_a_new_topology_everything_is_told_anew_soon():
     server = Server(site_of_many(), sweep_s=60.0)
     server.step(

@@ -251,11 +251,25 @@ def test_words_of_a_newer_server_are_no_fault():
                "severity": "dire"}  # fmt: skip
     lists = {"notes": {"full": True, "rows": [note]}, "findings": {"full": True, "rows": [finding]}}
     (part,) = listener.hear(
-        [framed(9, "judged", {"at": 2.0, "mood": "good", **lists}), framed(10, "weather", {"sun": 1})]
+        [
+            framed(server.encoder.seq + 1, "judged", {"at": 2.0, "mood": "good", **lists}),
+            framed(server.encoder.seq + 2, "weather", {"sun": 1}),
+        ]
     )
     assert part.judged.notes[0].text == "t"
     assert part.judged.findings[0].severity is Severity.UNKNOWN
-    assert listener.decoder.seq == 10
+    assert listener.decoder.seq == server.encoder.seq + 2
+
+
+def test_a_record_that_is_missing_is_noticed_and_a_beginning_goes_on_from_anywhere():
+    server = some_server()
+    listener = attached(server)
+    first, second = server.step(), server.step()
+    with pytest.raises(BadPayload, match="came after record"):
+        listener.hear(second)
+    listener.hear([*server.encoder.opening(), *server.step()])
+    assert listener.decoder.seq == server.encoder.seq
+    assert first
 
 
 def test_metrics_and_fields_that_we_do_not_know_are_passed_over():
@@ -422,7 +436,7 @@ def test_what_is_wrong_with_a_column_is_said(kind, members, words):
              "data": bytes(48),
              "quantum": 1.0, "base": 0.0}  # fmt: skip
     with pytest.raises(BadPayload, match=words):
-        listener.hear([framed(5, kind, {**sound, **members})])
+        listener.hear([framed(0, kind, {**sound, **members})])
 
 
 @pytest.mark.parametrize(
@@ -446,7 +460,7 @@ def test_what_is_wrong_with_a_column_is_said(kind, members, words):
 def test_what_is_wrong_with_another_record_is_said(kind, members, words):
     listener = attached(some_server())
     with pytest.raises(BadPayload, match=words):
-        listener.hear([framed(5, kind, {"version": 1, "at": NOW, "level": "gpu", **members})])
+        listener.hear([framed(0, kind, {"version": 1, "at": NOW, "level": "gpu", **members})])
 
 
 def test_a_record_that_unpacks_without_end_is_refused(monkeypatch):
