@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "alerts": ("alerts", "incidents and alerts of every site; ack and unack"),
+    "backtest": ("backtest", "score predictive alerts on recorded incidents"),
     "check": ("check", "run the fleet's checks (Nagios exit codes)"),
     "completion": ("completion", "print shell completion"),
     "demo": ("demo", "the console on the built-in emulator"),
