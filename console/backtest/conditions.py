@@ -28,7 +28,8 @@ class Test:
         self.level = Level(BUILTIN[condition.metric].level)
         self._topology = topology
         self._start = np.full(topology.count(self.level), np.nan)
-        self._start_at = np.zeros(topology.count(self.level))
+        self._next = self._start.copy()
+        self._next_at = np.zeros(topology.count(self.level))
 
     def holds(self, site: SiteFrame, now: float) -> NDArray[np.bool_] | None:
         """Return bool[rows of `level`], None where the site does not have the metric; what is missing does not hold."""
@@ -48,14 +49,20 @@ class Test:
             return np.asarray(found[test])
 
     def _rises(self, values: Values, now: float) -> NDArray[np.bool_]:
-        """Whether a counter rose by the bound since its time began; a reset and the end of the time begin a new one."""
+        """Whether a counter rose by the bound since it was marked; a reset marks it anew.
+
+        Of two marks the older one counts, which is half of the time to all of it old: so what rises within half of the
+        time is always seen, and what took longer than all of it never.
+        """
         known = ~np.isnan(values)
         with np.errstate(invalid="ignore"):
-            anew = known & (np.isnan(self._start) | (values < self._start))
+            anew = known & (np.isnan(self._start) | (values < self._next))
             risen = known & ~anew & (values - self._start >= self.condition.bound)
-        anew |= known & (now - self._start_at >= self.condition.within_s)
+        later = known & ~anew & (now - self._next_at >= self.condition.within_s / 2)
+        self._start[later] = self._next[later]
         self._start[anew] = values[anew]
-        self._start_at[anew] = now
+        self._next[later | anew] = values[later | anew]
+        self._next_at[later | anew] = now
         return np.asarray(risen)
 
 

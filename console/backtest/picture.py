@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.backtest.run import Outcome, Scored
+    from console.core.scoring.figures import ClassScore
     from console.core.scoring.intervals import Interval
-    from console.core.scoring.values import ClassScore
 
 WIDTH, LEFT, BARS = 1080, 150, 400
 BAR, GAP = 12, 16
@@ -100,7 +100,7 @@ def _words(scored: Sequence[Scored], x: float, y: float) -> list[str]:
         said = (
             f"precision {_share(row.precision.value)}, of foresight {_share(row.foresight_precision.value)}",
             f"false alerts per 1,000 GPU-days {false.value:.3g} ({false.low:.3g} to {false.high:.3g})",
-            f"PR-AUC {row.pr_auc:.3g}, base rate {row.base_rate:.3g}, lift {row.lift:.3g}",
+            f"PR-AUC {row.ranking.pr_auc:.3g}, base rate {row.ranking.base_rate:.3g}, lift {row.ranking.lift:.3g}",
             f"calibration error {row.calibration_error:.2g}, GPU-hours saved {row.gpu_hours_saved:,.0f}",
         )
         shapes += [box(x, y - 9, 10, 10, colour(i)), text(x + 16, y, each.title, bold=True)]

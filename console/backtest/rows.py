@@ -6,8 +6,10 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from console.core.scoring.figures import ClassScore, Leads
 from console.core.scoring.intervals import Interval
-from console.core.scoring.values import WHOLE_NODE, ClassScore
+from console.core.scoring.ranking import Ranking
+from console.core.scoring.values import WHOLE_NODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,13 +57,16 @@ def _time(at: float) -> float | int:
     return int(at) if at == int(at) else round(at, 3)
 
 
-def _figures(row: ClassScore) -> dict[str, Any]:
+def _figures(row: ClassScore | Ranking | Leads, prefix: str = "") -> dict[str, Any]:
+    """Return figures by name; an interval is three of them, those of leads begin with `lead_`."""
     found: dict[str, Any] = {}
     for field in fields(row):
-        name, value = field.name, getattr(row, field.name)
+        name, value = prefix + field.name, getattr(row, field.name)
         if isinstance(value, Interval):
             found[name] = _number(value.value)
             found[f"{name}_low"], found[f"{name}_high"] = _number(value.low), _number(value.high)
+        elif isinstance(value, (Ranking, Leads)):
+            found |= _figures(value, "lead_" if isinstance(value, Leads) else "")
         else:
             found["class" if name == "fault_class" else name] = _number(value)
     return found

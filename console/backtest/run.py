@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from console.backtest.replay import Moment
     from console.backtest.rule_file import RuleFile
     from console.core.layout import Layout
+    from console.core.scoring.figures import Score
     from console.core.scoring.savings import Stakes
-    from console.core.scoring.score import Score
     from console.core.scoring.values import BacktestAlert, Fault
     from console.model.metrics import MetricTable
     from console.model.ports import Detector

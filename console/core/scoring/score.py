@@ -8,31 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.core.scoring.calibration import calibration_error, reliability
+from console.core.scoring.figures import ClassScore, Leads, Score
 from console.core.scoring.intervals import rate, share
 from console.core.scoring.matching import days_up, match
 from console.core.scoring.ranking import rank
 from console.core.scoring.savings import Stakes, gpu_hours_saved
-from console.core.scoring.values import ENOUGH_LEAD_S, ClassScore
+from console.core.scoring.values import ENOUGH_LEAD_S
 from console.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from console.core.scoring.calibration import ReliabilityBin
     from console.core.scoring.matching import Matches
     from console.core.scoring.values import BacktestAlert, Fault, Watched
 
 ALL = "all"
-
-
-@dataclass(frozen=True, eq=False)
-class Score:
-    """All figures of one who raised alerts: `rows` in all first, then by class; `bins` of the reliability diagram."""
-
-    rows: tuple[ClassScore, ...]
-    bins: tuple[ReliabilityBin, ...]
-    outside_alerts: int
-    outside_faults: int
 
 
 def score(
@@ -88,23 +78,17 @@ def _row(
     stakes: Stakes,
 ) -> ClassScore:
     found, true = (matches.found, matches.true) if isinstance(matches, _Part) else (matches.pairs, matches.pairs)
-    leads = [fault.at - alert.at for alert, fault in found]
-    early = sum(lead >= ENOUGH_LEAD_S for lead in leads)
     came = len(found) + len(matches.missed)
-    hinted = [(lead, fault) for lead, (_, fault) in zip(leads, found, strict=True) if fault.precursor]
+    early = _early(found)
+    hinted = [each for each in found if each[1].precursor]
     hints = len(hinted) + sum(bool(fault.precursor) for fault in matches.missed)
     false = sum(days_up(each, watched.end) for each in matches.false)
-    precision, recall = share(len(true), len(true) + false), share(len(found), came)
-    ranking = rank(alerts, faults, watched)
-    bins = reliability(*_said_and_came(matches))
     ahead = sum(fault.at > alert.at for alert, fault in true)
-    late = [-lead for lead in leads if lead <= 0]
-    p10, p50, p90 = _percentiles([lead for lead in leads if lead > 0])
-    per_day = rate(false, watched.gpu_days / 1000)
+    precision, recall = share(len(true), len(true) + false), share(len(found), came)
     return ClassScore(
         fault_class=name,
         faults=came,
-        foreseen=sum(lead > 0 for lead in leads),
+        foreseen=sum(fault.at > alert.at for alert, fault in found),
         early=early,
         found=len(found),
         with_precursor=hints,
@@ -117,23 +101,19 @@ def _row(
         foresight_precision=share(ahead, ahead + false),
         recall=recall,
         early_recall=share(early, came),
-        early_of_precursor=share(sum(lead >= ENOUGH_LEAD_S for lead, _ in hinted), hints),
+        early_of_precursor=share(_early(hinted), hints),
         f1=_f1(precision.value, recall.value),
         class_right=share(sum(alert.fault_class == fault.fault_class for alert, fault in true), len(true)).value,
-        pr_auc=ranking.pr_auc,
-        base_rate=ranking.base_rate,
-        lift=ranking.lift,
-        recall_top_01pct=ranking.recall_top_01pct,
-        recall_top_1pct=ranking.recall_top_1pct,
-        lead_p10_s=p10,
-        lead_p50_s=p50,
-        lead_p90_s=p90,
-        lead_share=_lead_share(found),
-        late_p50_s=float(np.median(late)) if late else math.nan,
-        false_per_1000_gpu_days=per_day,
-        calibration_error=calibration_error(bins),
+        ranking=rank(alerts, faults, watched),
+        leads=_leads(found),
+        false_per_1000_gpu_days=rate(false, watched.gpu_days / 1000),
+        calibration_error=calibration_error(reliability(*_said_and_came(matches))),
         gpu_hours_saved=gpu_hours_saved(early, false, stakes),
     )
+
+
+def _early(pairs: Sequence[tuple[BacktestAlert, Fault]]) -> int:
+    return sum(fault.at - alert.at >= ENOUGH_LEAD_S for alert, fault in pairs)
 
 
 def _f1(precision: float, recall: float) -> float:
@@ -143,22 +123,20 @@ def _f1(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _percentiles(leads: Sequence[float]) -> tuple[float, float, float]:
-    """Return p10, p50 and p90 of the leads of what was foreseen: 90 % have more than the first."""
-    if not leads:
-        return math.nan, math.nan, math.nan
-    p10, p50, p90 = np.percentile(np.array(leads), (10, 50, 90)).tolist()
-    return p10, p50, p90
-
-
-def _lead_share(found: Sequence[tuple[BacktestAlert, Fault]]) -> float:
-    """Return the median of lead / (fault - onset), at most 1, where the onset is known; NaN where it never is."""
+def _leads(pairs: Sequence[tuple[BacktestAlert, Fault]]) -> Leads:
+    leads = [fault.at - alert.at for alert, fault in pairs]
+    before, late = [lead for lead in leads if lead > 0], [abs(lead) for lead in leads if lead <= 0]
     known = [
         min(1.0, max(0.0, (fault.at - alert.at) / (fault.at - fault.onset)))
-        for alert, fault in found
+        for alert, fault in pairs
         if fault.onset is not None and fault.onset < fault.at
     ]
-    return float(np.median(known)) if known else math.nan
+    p10, p50, p90 = (_percentile(before, part) for part in (10, 50, 90))
+    return Leads(p10, p50, p90, _percentile(known, 50), _percentile(late, 50))
+
+
+def _percentile(values: Sequence[float], part: float) -> float:
+    return float(np.percentile(np.array(values), part)) if values else math.nan
 
 
 def _said_and_came(matches: Matches | _Part) -> tuple[list[float], list[bool]]:

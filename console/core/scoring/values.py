@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from console.model.values import dataclass
-
-if TYPE_CHECKING:
-    from console.core.scoring.intervals import Interval
 
 WHOLE_NODE = -1
 HOUR_S, DAY_S = 3600.0, 86400.0
@@ -75,49 +70,3 @@ def same_hardware(one: BacktestAlert | Fault, other: BacktestAlert | Fault) -> b
     """Whether two are about one node and, where both name a GPU, about that one."""
     same_gpu = one.gpu == other.gpu or WHOLE_NODE in (one.gpu, other.gpu)
     return same_gpu and one.node == other.node and one.site == other.site
-
-
-@dataclass(frozen=True, eq=False)
-class ClassScore:
-    """The figures of one class of faults, or of all (`fault_class` is `all`); NaN is 'nothing to judge'.
-
-    `faults` came, `foreseen` of them with an alert before, `early` 10 min before or more, `found` before or within
-    24 h after; `early_of_precursor` is the share of those with a precursor. `alerts` were judged: `true` ones, `false`
-    ones (one for each begun day that it was up), `repeats` beside another of the same fault, `open` ones whose day was
-    not over.
-    `precision` takes alerts of either kind, `foresight_precision` leaves out those that came after their fault. Leads
-    are seconds before the fault, of what was foreseen; `lead_share` is the median of lead by the time from onset to
-    fault, `late_p50_s` the median delay of the alerts that came after.
-    """
-
-    fault_class: str
-    faults: int
-    foreseen: int
-    early: int
-    found: int
-    with_precursor: int
-    alerts: int
-    true: int
-    false: int
-    repeats: int
-    open: int
-    precision: Interval
-    foresight_precision: Interval
-    recall: Interval
-    early_recall: Interval
-    early_of_precursor: Interval
-    f1: float
-    class_right: float
-    pr_auc: float
-    base_rate: float
-    lift: float
-    recall_top_01pct: float
-    recall_top_1pct: float
-    lead_p10_s: float
-    lead_p50_s: float
-    lead_p90_s: float
-    lead_share: float
-    late_p50_s: float
-    false_per_1000_gpu_days: Interval
-    calibration_error: float
-    gpu_hours_saved: float
