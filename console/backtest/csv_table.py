@@ -25,36 +25,36 @@ class CsvTable:
     def __init__(self, path: Path, needed: Sequence[str]) -> None:
         self.path = path
         with self._open() as text:
-            header = next(self._rows(text), [])
-        self.columns = tuple(name.strip() for name in header)
+            header = self._rows(csv.reader(text), 0, 1)
+        self.columns = tuple(name.strip() for name in header[0]) if header else ()
         must_have(Problems(path), self.columns, needed)
 
     def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
         """Yield the wanted columns; raises ConfigErrors for rows of another length, ConfigError where it breaks off."""
         with self._open() as text:
             reader = csv.reader(text)
-            rows = self._of(reader)
-            next(rows, None)
+            self._rows(reader, 0, 1)
             while True:
                 before = reader.line_num
-                taken = list(islice(rows, CHUNK_ROWS))
-                if not taken:
+                rows = self._rows(reader, before, CHUNK_ROWS)
+                if not rows:
                     return
-                yield self._chunk(taken, before, reader.line_num, wanted)
+                yield self._chunk(rows, before, reader.line_num, wanted)
 
     def _chunk(self, rows: list[list[str]], before: int, last: int, wanted: Sequence[str]) -> Chunk:
-        problems = Problems(self.path)
         # Cells with line breaks in them are rare enough to be told of by the line at which their chunk ends.
-        lines = range(before + 1, before + 1 + len(rows)) if last - before == len(rows) else [last] * len(rows)
+        lines: Sequence[int] = range(before + 1, last + 1) if last - before == len(rows) else [last] * len(rows)
         width = len(self.columns)
-        for line, row in zip(lines, rows, strict=True):
-            if row and len(row) != width:
-                problems.add(line, "", f"{len(row)} cells, the header has {width}")
-        problems.check()
-        full = [(line, row) for line, row in zip(lines, rows, strict=True) if row]
-        where = {name: self.columns.index(name) for name in wanted}
-        cells = {name: [row[i] for _, row in full] for name, i in where.items()}
-        return Chunk([line for line, _ in full], cells)
+        if set(map(len, rows)) != {width}:
+            problems = Problems(self.path)
+            for line, row in zip(lines, rows, strict=True):
+                if row and len(row) != width:
+                    problems.add(line, "", f"{len(row)} cells, the header has {width}")
+            problems.check()
+            lines = [line for line, row in zip(lines, rows, strict=True) if row]
+            rows = [row for row in rows if row]
+        cells = list(zip(*rows, strict=True)) if rows else [()] * width
+        return Chunk(lines, {name: cells[self.columns.index(name)] for name in wanted})
 
     def _open(self) -> TextIO:
         try:
@@ -64,15 +64,11 @@ class CsvTable:
         except OSError as error:
             raise ConfigError(str(self.path), 0, "", f"cannot be read: {error.strerror or error}") from error
 
-    def _rows(self, text: TextIO) -> Iterator[list[str]]:
-        return self._of(csv.reader(text))
-
-    def _of(self, reader: Iterator[list[str]]) -> Iterator[list[str]]:
-        line = 0
+    def _rows(self, reader: Iterator[list[str]], line: int, most: int) -> list[list[str]]:
+        """Return the next rows; raises ConfigError, with the line after which it stands, for what cannot be read."""
         try:
-            for row in reader:
-                line += 1
-                yield row
+            return list(islice(reader, most))
         except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
             said = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read on: {error}"
+            line = getattr(reader, "line_num", line) or line
             raise ConfigError(str(self.path), line + 1, "", said) from error

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BUCKET_S = 6 * 3600.0
-MOST_BUCKETS = 20_000
+BUCKET_S = 3600.0
+MOST_BUCKETS = 50_000
 # So many rows are in memory at once when they are read back.
 MOST_ROWS = 1_000_000
 
 
 class Spill:
-    """A folder of temporary files, one for each six hours; a context manager that removes it.
+    """A folder of temporary files, one for each hour; a context manager that removes it.
 
     A row is `at` float64, `key` int32 and `values` float32[metrics].
     """
@@ -55,11 +55,7 @@ class Spill:
         """Yield structured arrays of rows in the order of time, of about a million rows at most."""
         for bucket in sorted(self._buckets):
             rows = np.memmap(self._path(bucket), dtype=self.dtype, mode="r")
-            parts = -(-len(rows) // MOST_ROWS)
-            edges = bucket * BUCKET_S + np.arange(1, parts) * (BUCKET_S / parts)
-            part_of = np.searchsorted(edges, rows["at"], side="right") if parts > 1 else None
-            for part in range(parts):
-                some = np.asarray(rows) if part_of is None else rows[part_of == part]
+            for some in _parts(rows):
                 yield some[np.argsort(some["at"], kind="stable")]
 
     def _append(self, bucket: int, rows: NDArray[Any]) -> None:
@@ -78,3 +74,18 @@ class Spill:
 
     def _path(self, bucket: int) -> Path:
         return Path(self._folder.name) / f"{bucket}.rows"
+
+
+def _parts(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield rows in parts of about a million, each later than the one before."""
+    parts = -(-len(rows) // MOST_ROWS)
+    if parts == 1:
+        yield np.asarray(rows)
+        return
+    some_at = np.sort(rows["at"][:: max(1, len(rows) // 10_000)])
+    edges = some_at[np.arange(1, parts) * len(some_at) // parts]
+    part_of = np.searchsorted(edges, rows["at"], side="right")
+    for part in range(parts):
+        some = np.asarray(rows[part_of == part])
+        if len(some):
+            yield some

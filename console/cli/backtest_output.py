@@ -44,7 +44,7 @@ _QUALITY = (
     ("lead_p10_s", "lead p10", _LEAD),
     ("lead_p50_s", "p50", _LEAD),
     ("lead_p90_s", "p90", _LEAD),
-    ("late_p50_s", "late p50", _LEAD),
+    ("lead_late_p50_s", "late p50", _LEAD),
 )
 _RANKING = (
     ("class", "class", ""),
@@ -55,7 +55,7 @@ _RANKING = (
     ("recall_top_1pct", "top 1 %", _PERCENT),
     ("calibration_error", "ECE", _PLAIN),
     ("class_right", "class right", _PERCENT),
-    ("lead_share", "lead of onset", _PERCENT),
+    ("lead_of_onset", "lead of onset", _PERCENT),
     ("gpu_hours_saved", "GPU-h saved", _PLAIN),
 )
 

@@ -132,6 +132,18 @@ def test_order_and_division_into_files_do_not_matter(tmp_path):
     assert len(found) >= 60
 
 
+def test_an_hour_of_more_rows_than_fit_is_read_in_parts(tmp_path, monkeypatch):
+    rows = "".join(f"{T0 + 10 * i},lab,n1,{gpu},{40 + i % 40},300\n" for i in range(100) for gpu in range(3))
+    path = folder(tmp_path, f"{HEADER}\n{rows}")
+    _, expected = read(path)
+    monkeypatch.setattr("console.backtest.spill.MOST_ROWS", 40)
+    _, found = read(path)
+    assert found == expected
+    # All of one time cannot be parted.
+    rows = "".join(f"{T0},lab,n1,{gpu},50,300\n" for gpu in range(200))
+    assert len(read(folder(tmp_path / "one", f"{HEADER}\n{rows}"))[1]) == 1
+
+
 def test_irregular_times_and_gaps_hold_values_for_three_steps_and_no_longer(tmp_path):
     rows = f"{T0},lab,n1,0,50,300\n{T0 + 86400 * 30},lab,n1,0,60,300\n"
     _, frames = read(folder(tmp_path, f"{HEADER}\n{rows}"))
