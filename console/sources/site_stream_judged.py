@@ -89,7 +89,7 @@ class JudgedReader:
         yield JudgedPart(judged)
 
     def _take(self, name: str, told: WireList) -> Iterator[None]:
-        shape = _SHAPES[name]
+        shape: Any = _SHAPES[name]
         try:
             rows = msgspec.convert(told.rows, list[shape])
             edits = msgspec.convert(told.edits, list[tuple[int, int | shape]])

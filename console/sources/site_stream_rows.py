@@ -138,7 +138,7 @@ class Reader:
         """Who remembers."""
         return MemoryStatus(self._names.site, wire.kind, wire.where, wire.trouble, wire.leader)
 
-    def _placed(self, wire: WireSign | WireFinding | WireDisagreement) -> dict[str, object]:
+    def _placed(self, wire: WireSign | WireFinding | WireDisagreement) -> dict[str, Any]:
         told = asdict(wire)
         told["site"] = self._names.name(wire.site)
         told["path"] = self._names.path(wire.path)
