@@ -8,7 +8,7 @@ import numpy as np
 
 from console.plugin import Level, Severity, StateColumn
 
-from .telling import Book, Fault, of_gpus
+from .telling import Book, Fault, is_due, of_gpus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ class OffBus:
             if site.stale or not site.topology.gpus:
                 continue
             missing: Any = state[site.site]["missing"]
-            if site.data_at - self._looked.get(site.site, 0.0) >= EVERY_S:
+            if is_due(self._looked.get(site.site, 0.0), site.data_at, EVERY_S):
                 self._looked[site.site] = site.data_at
                 gone = missing_gpus(site)
                 missing[~gone] = 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from console.plugin import Severity, StateColumn
 
-from .telling import Book, Fault, of_gpus
+from .telling import Book, Fault, is_due, of_gpus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Lost:
         """Return the GPUs that have lost metrics."""
         names = [metric.name for metric in frame.metrics.at("gpu")][:MOST_METRICS]
         for site in frame.sites:
-            if site.data_at - self._looked.get(site.site, 0.0) >= EVERY_S and not site.stale:
+            if is_due(self._looked.get(site.site, 0.0), site.data_at, EVERY_S) and not site.stale:
                 self._looked[site.site] = site.data_at
                 self._last[site.site] = self._site(site, names, state[site.site], frame.at)
         here = {site.site for site in frame.sites if not site.stale}

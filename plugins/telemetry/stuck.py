@@ -9,7 +9,7 @@ import numpy as np
 
 from console.plugin import Severity, StateColumn
 
-from .telling import Book, Fault, of_gpus
+from .telling import Book, Fault, is_due, of_gpus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ class Stuck:
         )
         newest, key = column.newest_at(), (site.site, sensor.name)
         before = self._looked.get(key, 0.0)
-        if newest - before >= EVERY_S:
+        if is_due(before, newest, EVERY_S):
             self._looked[key] = newest
             take(column, load, before, sensor, by[1:], (value, base, same, moved))
         stuck = free_to_move(site, sensor, np.flatnonzero((same >= sensor.same) & (moved >= sensor.moved)))

@@ -26,6 +26,11 @@ class Fault:
     many: str
 
 
+def is_due(last_at: float, now: float, every_s: float) -> bool:
+    """Return whether to look again; a clock that went back leaves nobody waiting until it has caught up."""
+    return not 0 <= now - last_at < every_s
+
+
 class Book:
     """Since when each finding has been seen; it forgets what is not told any more."""
 

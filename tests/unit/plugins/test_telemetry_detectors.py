@@ -189,3 +189,17 @@ def test_counters_follow_their_gpu_to_another_row():
     counters.site = dataclasses.replace(counters.site, topology=swapped)
     assert counters.say(remapped_rows=[2, 5], ecc_sbe=[9, np.nan]) == []
     assert counters.say(remapped_rows=[2, 4], ecc_sbe=[9, np.nan]) == ["counter-backwards-remapped_rows"]
+
+
+def test_a_clock_that_goes_back_blinds_no_detector():
+    site = panels.site_frame("muc1")
+    reporting = site.reporting.copy()
+    reporting[:] = True
+    reporting[0] = False
+    hosted = _Hosted("bus", type(load("bus").DETECTOR)())
+    for now in (T0, T0 + 5, T0 - 86_400, T0 - 86_390):
+        seen = dataclasses.replace(site, reporting=reporting, data_at=now, stale=False)
+        frame = Frame(now, "f", BUILTIN, (seen,))
+        _fit_state(hosted, frame, tuple(hosted.detector.state_columns))
+        found = hosted.detector.update(frame, MappingProxyType(hosted.state))
+    assert [each.fault for each in found] == ["gpu-off-bus"]
