@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from tests.support.fault_proxy import Fault, FaultProxy, fault_proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from console.model.snapshot import Snapshot, SourceStatus
 
@@ -140,3 +142,54 @@ async def test_without_any_server_the_data_ages_and_says_so() -> None:
         later = await console.until(lambda now: now.at - data_at > 2.0)
         assert later.frame.sites[0].data_at == data_at
         assert status(later).last_error.startswith("muc1/src: cannot connect to 127.0.0.1:")
+
+
+async def test_words_of_a_newer_serve_are_passed_over() -> None:
+    async with behind_a_proxy() as (of, proxy), attached(proxy.port) as console:
+        await console.until_it_knows(of, 62)
+        of.tell("hologram", shape=[[1, 2], {"deep": None}])
+        of.tell("column", **of.column(), mood="blue")
+        of.tell("judged", at=of.now(), prophecies={"full": True, "rows": [1]})
+        of.send(of.hello(weather="fine"))
+        now = await console.until_it_knows(of, 63)
+        assert not status(now).failures
+        assert len(of.streams) == 1, "the stream began anew"
+
+
+@pytest.mark.parametrize("ahead_s", [-3600.0, 3600.0])
+async def test_a_serve_whose_clock_is_an_hour_off_is_fresh_and_that_is_said(ahead_s: float) -> None:
+    of = FakeServe(beat_s=0.1, ahead_s=ahead_s)
+    async with fake_serve(of) as (_, server), attached(server.port) as console:
+        now = await console.until_it_knows(of, 62)
+        assert abs(now.at - now.frame.sites[0].data_at) < 30.0
+        assert not now.frame.sites[0].stale
+        word = "ahead" if ahead_s > 0 else "behind"
+        await console.until(lambda now: any(f"s {word}" in each for each in status(now).warnings))
+
+
+async def run_status(fleet: Path) -> tuple[int, str]:
+    """Run the program; return its exit code and what it said."""
+    line = [sys.executable, "-m", "console", "status", "--fleet", str(fleet), "--timeout", "5s"]
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(*line, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
+    said, _ = await child.communicate()
+    assert child.returncode is not None
+    return child.returncode, said.decode()
+
+
+@pytest.mark.parametrize(
+    ("spoken", "words"),
+    [
+        ({"api": 2}, "speaks version 2 of the site API, we speak 1; update gigadeck here"),
+        ({"api": 0}, "speaks version 0 of the site API, we speak 1; update gigadeck on the server"),
+        ({"stream": 2}, "speaks version 2 of the stream, we speak 1; update gigadeck here"),
+    ],
+)
+async def test_the_program_says_which_side_is_older(spoken: dict[str, int], words: str, tmp_path: Path) -> None:
+    async with fake_serve(FakeServe(**spoken)) as (_, server):
+        fleet = tmp_path / "fleet.yaml"
+        source = f"{{kind: site, url: 'http://127.0.0.1:{server.port}'}}"
+        fleet.write_text(f"fleet: x\nsites: [{{name: muc1, sources: [{source}]}}]\n")
+        code, said = await run_status(fleet)
+    assert code != 0, said
+    assert words in " ".join(said.split())

@@ -10,6 +10,7 @@ import zlib
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tests.support.bad_http import BadServer, Request, Writer
 
 STREAM = "application/vnd.gigadeck.stream"
-HEAD = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: {STREAM}\r\n\r\n".encode()
+HEAD = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: {STREAM}\r\n"
 RING = 1000
 
 
@@ -59,6 +60,7 @@ class FakeServe:
     leader: str = ""
     talks: asyncio.Event = field(default_factory=asyncio.Event)
     beat_s: float = 0.2
+    ahead_s: float = 0.0
     temp_c: int = 61
     topology: SiteTopology = field(init=False)
     seq: int = 0
@@ -74,6 +76,10 @@ class FakeServe:
     def __post_init__(self) -> None:
         self.topology = toy_topology(self.site, nodes=self.nodes)
         self.talks.set()
+
+    def now(self) -> float:
+        """Its clock, which may be wrong."""
+        return time.time() + self.ahead_s
 
     async def behaviour(self, request: Request, writer: Writer) -> None:
         path = urlsplit(request.target).path
@@ -110,7 +116,7 @@ class FakeServe:
         kept = [each for each in self.ring if each[0] > after]
         resumed = asked.get("log") == self.log and (after == self.seq or bool(kept and kept[0][0] == after + 1))
         queue: asyncio.Queue[bytes] = asyncio.Queue()
-        writer.write(HEAD)
+        writer.write(f"{HEAD}Date: {formatdate(self.now(), usegmt=True)}\r\n\r\n".encode())
         queue.put_nowait(self.hello(resumed=resumed))
         for data in [data for _, data in kept] if resumed else self.opening():
             queue.put_nowait(data)
@@ -146,22 +152,22 @@ class FakeServe:
     def opening(self) -> list[bytes]:
         """Return all that somebody needs who comes anew: the last record alone has a number."""
         tag = topology_tag(self.topology)
-        body = pack(topology_body(self.topology, tag, time.time(), MediaType.MSGPACK), MediaType.MSGPACK)
+        body = pack(topology_body(self.topology, tag, self.now(), MediaType.MSGPACK), MediaType.MSGPACK)
         topology = record(0, "topology", zipped=True, tag=tag, version=self.topology.version, body=body)
         aggregates = record(0, "aggregates", **self.aggregates())
         return [topology, aggregates, record(0, "column", zipped=True, **self.column()), self.beat(self.seq)]
 
     def beat(self, seq: int) -> bytes:
-        return record(seq, "beat", at=time.time())
+        return record(seq, "beat", at=self.now())
 
     def column(self, metric: str = "temp_c", values: Any = None) -> dict[str, Any]:
         told = np.full(self.topology.gpus, self.temp_c) if values is None else values
-        place = {"metric": metric, "level": "gpu", "version": self.topology.version, "at": time.time()}
+        place = {"metric": metric, "level": "gpu", "version": self.topology.version, "at": self.now()}
         return {**place, **steps(told)}
 
     def aggregates(self) -> dict[str, Any]:
         fields = {"temp_c_max": steps([self.temp_c])}
-        return {"level": "site", "version": self.topology.version, "at": time.time(), "fields": fields}
+        return {"level": "site", "version": self.topology.version, "at": self.now(), "fields": fields}
 
     def tell(self, kind: str, **members: Any) -> int:
         """Send a record to all who listen; return its number."""
