@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -57,6 +58,10 @@ sites:
     sources:
       - {{kind: site, socket: {first}, also: [{second}]}}
 """
+
+
+# What the prompt of `A` says: which incident it is about.
+ASKED = re.compile(rf"acknowledges ({SITE}-[0-9a-f]{{8}})")
 
 
 class UnixConnection(HTTPConnection):
@@ -132,6 +137,14 @@ class Team:
         time.sleep(seconds)  # what is measured is a rate
         return (self.queries() - before) / (time.monotonic() - began)
 
+    def wait_for_samples(self) -> None:
+        """Wait until there is something to read: else the first incident is that the site is blind."""
+        params = {"query": "count(count_over_time(DCGM_FI_DEV_GPU_TEMP[1m]) > 2)"}
+        deadline = time.monotonic() + WAIT_S
+        while not httpx.get(f"{self.store.url}/api/v1/query", params=params).json()["data"]["result"]:
+            assert time.monotonic() < deadline, "Prometheus has no samples"
+            time.sleep(0.2)
+
     def steady_queries_a_second(self) -> float:
         """Return the rate once it stands: at first a source finds out what there is, and in which steps it reads it."""
         self.queries_a_second(15)
@@ -197,7 +210,12 @@ def watch(terminals: list[Terminal], condition: Callable[[str], bool], limit_s: 
 
 def test_one_memory_outlives_its_leader(team: Team) -> None:
     me = getpass.getuser()
+
+    def taken_on(text: str) -> bool:
+        return any("temp_c > 20" in line and f" {me} " in line for line in text.splitlines())
+
     first, second = team.first, team.second
+    team.wait_for_samples()
     first.start()
     until(lambda: first.role() == "leader", "a leads", first)
     until(lambda: bool((first.ask(f"/site/v1/{SITE}/incidents") or {}).get("incidents")), "something is wrong", first)
@@ -214,9 +232,12 @@ def test_one_memory_outlives_its_leader(team: Team) -> None:
         before = team.incidents()["check:warm"]
         assert before["acknowledged_by"] in (None, "")
         consoles[0].send("A")
-        consoles[0].wait_for("note", 10)
+        shown = consoles[0].wait_for(lambda text: ASKED.search(text) is not None, 10)
+        asked = ASKED.search(shown)
+        assert asked is not None
+        assert asked[1] == before["id"], shown
         consoles[0].send("looking\r")
-        took_s = watch(consoles, lambda text: f" {me}" in text, 10)
+        took_s = watch(consoles, taken_on, 10)
         assert took_s < 2.0, took_s
         told = team.incidents()["check:warm"]
         assert (told["id"], told["acknowledged_by"]) == (before["id"], me)
@@ -226,7 +247,7 @@ def test_one_memory_outlives_its_leader(team: Team) -> None:
         first.process.wait(10)
         took_s = until(lambda: second.role() == "leader", "b takes over", second, 20)
         assert took_s < 10.0
-        watch(consoles, lambda text: f" {me}" in text, 20)
+        watch(consoles, taken_on, 20)
         after = team.incidents()["check:warm"]
         assert (after["id"], after["acknowledged_by"], after["returns"]) == (before["id"], me, before["returns"])
         assert team.queries_a_second(15) <= alone * 1.15 + 0.2
