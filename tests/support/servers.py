@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -32,11 +33,21 @@ def require(binary: str, package: str = "") -> str:
     return found
 
 
+# Not seeded: several test processes of one machine look for ports at the same time.
+PORTS = random.SystemRandom()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody has, from below those that the system hands out to connections: they come and go."""
+    for _ in range(200):
+        port = PORTS.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free from 10,000 to 32,000")
 
 
 @dataclass
