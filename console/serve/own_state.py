@@ -70,7 +70,7 @@ def _site(site: str, snapshot: Snapshot | None, now: float) -> dict[str, Any]:
 
 def _memory(memory: MemoryStatus | None) -> dict[str, str]:
     if memory is None:
-        return {"kind": "none", "where": "", "trouble": ""}
+        return {"kind": "none", "where": "", "trouble": "what is remembered is not read yet"}
     return {"kind": memory.kind, "where": memory.where, "trouble": memory.trouble}
 
 

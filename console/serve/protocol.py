@@ -6,6 +6,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
+from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from console.serve.who import PeerInfo
@@ -46,6 +47,15 @@ class GuardedProtocol(H11Protocol):
             self._relax()
         elif self._deadline is None:
             self._expect()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, and take no other answer to it: whoever reads its body would give one."""
+        try:
+            super().send_400_response(msg)
+        except LocalProtocolError:  # an answer has begun
+            self.hang_up()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.serve.setup import Plan
 
 FIRST_DATA_S = 1.5
+MEMORY_S = 2.5
 CLOSE_S = 2.0
 AGAIN_S = 5.0
 JOIN_S = 6.0
@@ -123,11 +124,18 @@ class Stage:
             return self._closing or self._wish is not None
 
     def _await_data(self, session: Session, plan: Plan) -> None:
-        """Wait until there is something to show in place of what streams show now; not for long."""
-        until = time.monotonic() + FIRST_DATA_S
+        """Wait until there is something to show in place of what streams show now; not for long.
+
+        What is remembered is waited for as well: without it no incident would be told, as if all were over.
+        """
+        began = time.monotonic()
+        self._await(session, lambda snapshot: _whole(snapshot, plan), began + FIRST_DATA_S)
+        self._await(session, lambda snapshot: _remembers(snapshot, plan), began + MEMORY_S)
+
+    def _await(self, session: Session, enough: Callable[[Snapshot], bool], until: float) -> None:
         while time.monotonic() < until and not self._overtaken():
             try:
-                session.wait(lambda snapshot: _whole(snapshot, plan), 0.25)
+                session.wait(enough, 0.25)
             except NoDataError:
                 continue
             return
@@ -142,3 +150,7 @@ def _made(standing: Standing, plan: Plan, fence: Callable[[], int | None]) -> Se
 def _whole(snapshot: Snapshot, plan: Plan) -> bool:
     told = {site.site for site in snapshot.frame.sites if site.data_at}
     return told >= set(plan.sites)
+
+
+def _remembers(snapshot: Snapshot, plan: Plan) -> bool:
+    return {memory.site for memory in snapshot.memories} >= set(plan.sites)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,6 +76,7 @@ class Session:
 @pytest.fixture
 def theatre(monkeypatch: pytest.MonkeyPatch) -> Theatre:
     monkeypatch.setattr(stage_module, "FIRST_DATA_S", 0.01)
+    monkeypatch.setattr(stage_module, "MEMORY_S", 0.01)
     monkeypatch.setattr(stage_module, "AGAIN_S", 0.01)
     return Theatre()
 
@@ -138,6 +140,25 @@ def test_without_an_election_nothing_carries_a_number(stage: Stage, theatre: The
     stage.show(Standing(Part.LEADER, 1, None, "us", "us"))
     theatre.wait("attach leader's")
     assert theatre.fences == [None]
+
+
+def test_what_is_remembered_is_waited_for(stage: Stage, theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered = threading.Event()
+
+    def wait(_: Session, predicate: Callable[[Any], bool], timeout_s: float) -> None:
+        memories = (SimpleNamespace(site="a"),) if remembered.wait(0.01) else ()
+        frame = SimpleNamespace(sites=(SimpleNamespace(site="a", data_at=1.0),))
+        if not predicate(SimpleNamespace(frame=frame, memories=memories)):
+            theatre.say("waits")
+            raise NoDataError("it is not read yet")
+
+    monkeypatch.setattr(stage_module, "MEMORY_S", WAIT_S)
+    monkeypatch.setattr(Session, "wait", wait)
+    stage.show(LEADER)
+    theatre.wait("waits")
+    assert "attach leader's" not in theatre.told
+    remembered.set()
+    theatre.wait("attach leader's")
 
 
 def test_at_the_end_the_session_is_closed(theatre: Theatre) -> None:
