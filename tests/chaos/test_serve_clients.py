@@ -1,4 +1,4 @@
-"""`gigadeck serve` and clients that are hostile, slow, revoked or of another version: those are refused, others served."""
+"""`gigadeck serve` and clients: hostile, slow, revoked, of another version; those are refused, others are served."""
 
 from __future__ import annotations
 

@@ -44,8 +44,6 @@ def leads(told: dict[str, Any]) -> bool:
 def follows(told: dict[str, Any]) -> bool:
     return bool(told["ready"]) and told["role"] == "follower"
 
-    """Each serve has a fleet file and a socket of its own, named as it is; `start` again after its end is the same."""
-
 
 class Crew:
     """Each serve has a fleet file and a socket of its own, by its name; one that ended can be started again."""
